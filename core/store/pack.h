@@ -1,0 +1,43 @@
+/* pack.h - writing many new objects as one pack, durable before any ref may name them.
+ *
+ * Objects are compressed by the calling threads and appended under a lock.  Nothing is visible to
+ * git until sk_packer_commit: the pack is a temporary file (or memory, while small), then it is
+ * synced and renamed into objects/pack together with its index and a `.keep` file, so that a
+ * `git repack -ad` or `git gc --prune=now` running meanwhile cannot drop it before the ref names
+ * it; sk_packer_free removes the `.keep`.  A crash leaves at most a tmp_sk_* file, or a pack with a
+ * `.keep` whose content names the dead process; sk_packer_sweep takes both away.
+ * Source: git's Documentation/gitformat-pack.txt (pack v2, idx v2). */
+#ifndef SK_STORE_PACK_H
+#define SK_STORE_PACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/oid.h"
+#include "repo/repo.h"
+
+struct sk_packer;
+
+int sk_packer_new(const struct sk_repo *repo, struct sk_packer **out);
+
+/* Adds one object unless this pack or the repository has it already.  Thread-safe. */
+int sk_packer_add(struct sk_packer *p, enum sk_object_type type, const void *data, size_t len,
+		  struct sk_oid *out);
+/* Adds it whatever the repository has: for objects whose presence cannot be trusted. */
+int sk_packer_put(struct sk_packer *p, enum sk_object_type type, const void *data, size_t len,
+		  struct sk_oid *out);
+/* Adds a blob of `size` bytes read from `fd` from its start, in bounded memory.  SK_ENO when the
+ * file turned out shorter or longer (nothing is then added).  Thread-safe, one at a time. */
+int sk_packer_add_fd(struct sk_packer *p, int fd, uint64_t size, struct sk_oid *out);
+
+size_t sk_packer_count(const struct sk_packer *p);
+
+/* Makes what was added durable and visible.  No objects: does nothing. */
+int sk_packer_commit(struct sk_packer *p);
+/* Drops what was not committed; after a commit, gives up the protection of `.keep`. */
+void sk_packer_free(struct sk_packer *p);
+/* Removes what crashed processes left. */
+int sk_packer_sweep(const struct sk_repo *repo);
+
+#endif
