@@ -18,14 +18,17 @@ struct sk_buf {
 	bool oom;
 };
 
-#define SK_BUF_INIT { NULL, 0, 0, false }
+#define SK_BUF_INIT                                                                                \
+	{                                                                                          \
+		NULL, 0, 0, false                                                                  \
+	}
 
 int sk_buf_reserve(struct sk_buf *buf, size_t extra);
 int sk_buf_add(struct sk_buf *buf, const void *data, size_t len);
 int sk_buf_adds(struct sk_buf *buf, const char *str);
 int sk_buf_addc(struct sk_buf *buf, char c);
 int sk_buf_addf(struct sk_buf *buf, const char *fmt, ...) SK_PRINTF(2, 3);
-void sk_buf_clear(struct sk_buf *buf);            /* keeps the memory */
+void sk_buf_clear(struct sk_buf *buf); /* keeps the memory */
 void sk_buf_truncate(struct sk_buf *buf, size_t len);
 void sk_buf_free(struct sk_buf *buf);
 char *sk_buf_detach(struct sk_buf *buf);          /* the caller frees; NULL when out of memory */
@@ -38,7 +41,10 @@ struct sk_strv {
 	size_t cap;
 };
 
-#define SK_STRV_INIT { NULL, 0, 0 }
+#define SK_STRV_INIT                                                                               \
+	{                                                                                          \
+		NULL, 0, 0                                                                         \
+	}
 
 int sk_strv_add(struct sk_strv *v, const char *str);
 int sk_strv_addn(struct sk_strv *v, const char *str, size_t len);

@@ -11,16 +11,16 @@
 
 enum sk_code {
 	SK_OK = 0,
-	SK_ENO = 1,        /* the answer is no; not found; findings */
-	SK_EUSAGE = 2,     /* the command line or a configuration value is wrong */
-	SK_EPARTIAL = 3,   /* done, but some paths could not be handled; they are named */
-	SK_EREPO = 10,     /* not a git working tree, or SafeKeep is not enabled in it */
-	SK_EBUSY = 11,     /* locked by another process, which the message names */
-	SK_EKIND = 12,     /* a kind of repository that is not supported */
-	SK_EREFUSED = 13,  /* refused for safety */
-	SK_EDAMAGED = 14,  /* stored data is damaged */
-	SK_EIO = 15,       /* I/O or system error, out of memory included */
-	SK_EINTR = 130     /* interrupted by the user */
+	SK_ENO = 1,       /* the answer is no; not found; findings */
+	SK_EUSAGE = 2,    /* the command line or a configuration value is wrong */
+	SK_EPARTIAL = 3,  /* done, but some paths could not be handled; they are named */
+	SK_EREPO = 10,    /* not a git working tree, or SafeKeep is not enabled in it */
+	SK_EBUSY = 11,    /* locked by another process, which the message names */
+	SK_EKIND = 12,    /* a kind of repository that is not supported */
+	SK_EREFUSED = 13, /* refused for safety */
+	SK_EDAMAGED = 14, /* stored data is damaged */
+	SK_EIO = 15,      /* I/O or system error, out of memory included */
+	SK_EINTR = 130    /* interrupted by the user */
 };
 
 #define SK_PRINTF(a, b) __attribute__((format(printf, a, b)))

@@ -102,15 +102,14 @@ static int sync_parent(int dirfd, const char *path)
 	return rc;
 }
 
-int sk_write_file(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
-		  bool sync)
+int sk_write_file(int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool sync)
 {
 	struct sk_buf tmp = SK_BUF_INIT;
 	static unsigned serial;
 	int fd = -1, rc;
 
 	rc = sk_buf_addf(&tmp, "%s.%ld-%u.tmp", path, (long)getpid(),
-			 __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED));
+	                 __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED));
 	if (rc)
 		goto out;
 	fd = openat(dirfd, tmp.ptr, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);

@@ -22,7 +22,7 @@ int sk_read_file(int dirfd, const char *path, size_t max, struct sk_buf *out);
  * rename.  After a crash there is the old content or the new one, and perhaps a file that begins
  * with the same name and ends in ".tmp". */
 int sk_write_file(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
-		  bool sync);
+                  bool sync);
 
 /* mkdir -p; each new folder gets `mode` less the umask. */
 int sk_mkdirs(const char *path, mode_t mode);

@@ -83,7 +83,7 @@ void sk_hash_init_object(struct sk_hash *h, enum sk_object_type type, uint64_t s
 {
 	char head[40];
 	int len = snprintf(head, sizeof head, "%s %llu", sk_object_type_name(type),
-			   (unsigned long long)size);
+	                   (unsigned long long)size);
 
 	sk_hash_init(h);
 	sk_hash_update(h, head, (size_t)len + 1);

@@ -17,10 +17,10 @@ struct sk_oid {
 };
 
 enum sk_object_type { /* the numbers of the pack format, which are libgit2's too */
-	SK_OBJ_COMMIT = 1,
-	SK_OBJ_TREE = 2,
-	SK_OBJ_BLOB = 3,
-	SK_OBJ_TAG = 4
+	              SK_OBJ_COMMIT = 1,
+	              SK_OBJ_TREE = 2,
+	              SK_OBJ_BLOB = 3,
+	              SK_OBJ_TAG = 4
 };
 
 const char *sk_object_type_name(enum sk_object_type type);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,14 +12,24 @@
 
 #include "base/io.h"
 
-const char *const sk_git_local_env[] = {
-	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS",
-	"GIT_CONFIG_COUNT", "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE",
-	"GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE",
-	"GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_PREFIX",
-	"GIT_SHALLOW_FILE", "GIT_COMMON_DIR", "GIT_INTERNAL_SUPER_PREFIX",
-	"GIT_QUARANTINE_PATH", NULL
-};
+const char *const sk_git_local_env[] = { "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+	                                 "GIT_CONFIG",
+	                                 "GIT_CONFIG_PARAMETERS",
+	                                 "GIT_CONFIG_COUNT",
+	                                 "GIT_OBJECT_DIRECTORY",
+	                                 "GIT_DIR",
+	                                 "GIT_WORK_TREE",
+	                                 "GIT_IMPLICIT_WORK_TREE",
+	                                 "GIT_GRAFT_FILE",
+	                                 "GIT_INDEX_FILE",
+	                                 "GIT_NO_REPLACE_OBJECTS",
+	                                 "GIT_REPLACE_REF_BASE",
+	                                 "GIT_PREFIX",
+	                                 "GIT_SHALLOW_FILE",
+	                                 "GIT_COMMON_DIR",
+	                                 "GIT_INTERNAL_SUPER_PREFIX",
+	                                 "GIT_QUARANTINE_PATH",
+	                                 NULL };
 
 void sk_clear_git_env(void)
 {
@@ -95,8 +106,8 @@ static int pump(const struct sk_proc *p, struct pump *io)
 
 	while (!rc && (io->in >= 0 || io->out >= 0 || io->err >= 0)) {
 		struct pollfd fds[3] = { { io->in, POLLOUT, 0 },
-					 { io->out, POLLIN, 0 },
-					 { io->err, POLLIN, 0 } };
+			                 { io->out, POLLIN, 0 },
+			                 { io->err, POLLIN, 0 } };
 
 		if (poll(fds, 3, -1) < 0 && errno != EINTR)
 			return sk_error_errno(SK_EIO, "cannot wait for '%s'", p->argv[0]);
@@ -131,7 +142,7 @@ int sk_proc_run(const struct sk_proc *p, int *status)
 
 	(void)sigaction(SIGPIPE, &ignore, &before);
 	if (p->input ? pipe2(in, O_CLOEXEC) < 0
-		     : (in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+	             : (in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
 		goto fail;
 	if ((p->output && pipe2(out, O_CLOEXEC) < 0) || (p->errors && pipe2(err, O_CLOEXEC) < 0) ||
 	    pipe2(report, O_CLOEXEC) < 0)
@@ -177,6 +188,25 @@ out:
 	}
 	(void)sigaction(SIGPIPE, &before, NULL);
 	return rc;
+}
+
+unsigned long long sk_proc_start(pid_t pid)
+{
+	unsigned long long start = 0;
+	struct sk_buf text = SK_BUF_INIT;
+	char path[40];
+	const char *p;
+
+	(void)snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+	if (pid > 0 && sk_read_file(AT_FDCWD, path, 8192, &text) == 0 &&
+	    (p = strrchr(sk_buf_str(&text), ')')) &&
+	    sscanf(p + 1,
+	           " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+	           " %*d %*d %llu",
+	           &start) != 1)
+		start = 0;
+	sk_buf_free(&text);
+	return start;
 }
 
 int sk_proc_exec(const char *const *argv)

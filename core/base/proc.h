@@ -5,23 +5,29 @@
 #ifndef SK_BASE_PROC_H
 #define SK_BASE_PROC_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 
 struct sk_proc {
-	const char *const *argv;  /* NULL-terminated; argv[0] is looked up in PATH */
-	const char *dir;          /* where it runs; NULL: here */
-	const char *const *env;   /* further "NAME=value", NULL-terminated; may be NULL */
-	const void *input;        /* what its standard input gives; NULL: /dev/null */
+	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
+	const char *dir;         /* where it runs; NULL: here */
+	const char *const *env;  /* further "NAME=value", NULL-terminated; may be NULL */
+	const void *input;       /* what its standard input gives; NULL: /dev/null */
 	size_t input_len;
-	struct sk_buf *output;    /* takes its standard output; NULL: inherited */
-	struct sk_buf *errors;    /* takes its standard error; NULL: inherited */
-	bool inherit_input;       /* our own standard input, for interactive programs */
-	bool keep_git_env;        /* do not clear git's local variables */
+	struct sk_buf *output; /* takes its standard output; NULL: inherited */
+	struct sk_buf *errors; /* takes its standard error; NULL: inherited */
+	bool inherit_input;    /* our own standard input, for interactive programs */
+	bool keep_git_env;     /* do not clear git's local variables */
 };
 
 /* Runs it to its end.  `status` is its exit status, or 128 + signal.  SK_EIO when it cannot be
  * started ("cannot run 'x': no such file or directory"). */
 int sk_proc_run(const struct sk_proc *proc, int *status);
+
+/* When the process started, in clock ticks since boot (/proc/PID/stat); 0: there is none.  With the
+ * process id it names a process for as long as the machine runs. */
+unsigned long long sk_proc_start(pid_t pid);
 
 /* Replaces this process; returns only on failure. */
 int sk_proc_exec(const char *const *argv);

@@ -31,8 +31,8 @@ bool sk_color_on(void)
 
 const char *sk_color(enum sk_color c)
 {
-	static const char *const seq[] = { "", "\033[1m", "\033[2m", "\033[31m",
-					   "\033[32m", "\033[33m", "\033[34m", "\033[36m" };
+	static const char *const seq[] = { "",         "\033[1m",  "\033[2m",  "\033[31m",
+		                           "\033[32m", "\033[33m", "\033[34m", "\033[36m" };
 
 	return color_on ? seq[c] : "";
 }
@@ -68,7 +68,7 @@ void sk_progress(const char *what, size_t done, size_t total)
 	progress_shown = true;
 	if (total)
 		(void)fprintf(stderr, "\r%s: %zu/%zu (%zu%%)\033[K", what, done, total,
-			      done * 100 / total);
+		              done * 100 / total);
 	else
 		(void)fprintf(stderr, "\r%s: %zu\033[K", what, done);
 }

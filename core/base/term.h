@@ -12,7 +12,7 @@ enum sk_color { SK_PLAIN, SK_BOLD, SK_DIM, SK_RED, SK_GREEN, SK_YELLOW, SK_BLUE,
 /* `when` is "auto", "always" or "never"; auto looks at NO_COLOR, TERM and standard output. */
 int sk_color_set(const char *when);
 bool sk_color_on(void);
-const char *sk_color(enum sk_color c);  /* the escape sequence, or "" */
+const char *sk_color(enum sk_color c); /* the escape sequence, or "" */
 const char *sk_color_reset(void);
 
 /* Progress of long work on a terminal's standard error, at most ten times a second, never

@@ -187,7 +187,7 @@ int sk_parse_duration(const char *text, int64_t *ms)
 	static const struct {
 		const char *unit;
 		uint64_t ms;
-	} table[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 },
+	} table[] = { { "", 1000 },     { "ms", 1 },       { "s", 1000 },     { "m", 60000 },
 		      { "h", 3600000 }, { "d", 86400000 }, { "w", 604800000 } };
 	const char *end = text;
 	uint64_t v = 0;
@@ -203,7 +203,7 @@ int sk_parse_duration(const char *text, int64_t *ms)
 				return 0;
 			}
 	return sk_error(SK_EUSAGE, "'%s' is not a duration (use 30s, 15m, 1h, 500ms, never)",
-			sk_name(text));
+	                sk_name(text));
 }
 
 void sk_format_id_time(time_t t, char out[17])
@@ -224,8 +224,8 @@ bool sk_parse_id_time(const char *text, time_t *out)
 	for (size_t i = 0; form[i]; i++)
 		if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
 			return false;
-	if (sscanf(text, "%4d%2d%2dT%2d%2d%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+	if (sscanf(text, "%4d%2d%2dT%2d%2d%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+	           &tm.tm_min, &tm.tm_sec) != 6)
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
@@ -258,9 +258,9 @@ int sk_add_age(struct sk_buf *out, time_t t, time_t now)
 	static const struct {
 		long long below, unit;
 		const char *name;
-	} step[] = { { 120, 1, "second" },          { 7200, 60, "minute" },
-		     { 172800, 3600, "hour" },      { 1209600, 86400, "day" },
-		     { 6048000, 604800, "week" },   { 63072000, 2592000, "month" },
+	} step[] = { { 120, 1, "second" },           { 7200, 60, "minute" },
+		     { 172800, 3600, "hour" },       { 1209600, 86400, "day" },
+		     { 6048000, 604800, "week" },    { 63072000, 2592000, "month" },
 		     { LLONG_MAX, 31536000, "year" } };
 	long long d = (long long)now - (long long)t, n;
 	size_t i = 0;

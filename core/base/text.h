@@ -31,10 +31,10 @@ int sk_parse_size(const char *text, uint64_t *out);
 int sk_parse_duration(const char *text, int64_t *ms);
 
 /* Times are seconds since 1970 UTC. */
-void sk_format_id_time(time_t t, char out[17]);      /* 20260810T120000Z */
+void sk_format_id_time(time_t t, char out[17]);       /* 20260810T120000Z */
 bool sk_parse_id_time(const char *text, time_t *out); /* the first 16 characters */
-void sk_format_rfc3339(time_t t, char out[21]);      /* 2026-08-10T12:00:00Z */
-void sk_format_local(time_t t, char out[20]);        /* 2026-08-10 14:00:00 */
+void sk_format_rfc3339(time_t t, char out[21]);       /* 2026-08-10T12:00:00Z */
+void sk_format_local(time_t t, char out[20]);         /* 2026-08-10 14:00:00 */
 /* "3 minutes ago", "in the future" */
 int sk_add_age(struct sk_buf *out, time_t t, time_t now);
 

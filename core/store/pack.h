@@ -31,10 +31,20 @@ int sk_packer_put(struct sk_packer *p, enum sk_object_type type, const void *dat
  * file turned out shorter or longer (nothing is then added).  Thread-safe, one at a time. */
 int sk_packer_add_fd(struct sk_packer *p, int fd, uint64_t size, struct sk_oid *out);
 
+/* Whether this pack or the repository has the object.  One that only the repository has is noted,
+ * for sk_packer_recheck.  Thread-safe. */
+int sk_packer_rely(struct sk_packer *p, const struct sk_oid *oid, bool *have);
+/* The id that a blob of `size` bytes read from `fd` would have; SK_ENO as above. */
+int sk_hash_fd(int fd, uint64_t size, struct sk_oid *out);
+
 size_t sk_packer_count(const struct sk_packer *p);
 
 /* Makes what was added durable and visible.  No objects: does nothing. */
 int sk_packer_commit(struct sk_packer *p);
+/* To be called once the ref is written: whether the objects that were found in the repository and
+ * so not written are still there (a gc may have pruned one that nothing reached).  SK_ENO: one is
+ * gone, and the entry has to be made again by sk_packer_put. */
+int sk_packer_recheck(struct sk_packer *p);
 /* Drops what was not committed; after a commit, gives up the protection of `.keep`. */
 void sk_packer_free(struct sk_packer *p);
 /* Removes what crashed processes left. */
