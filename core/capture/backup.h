@@ -15,22 +15,22 @@ struct sk_backup_opts {
 	const char *description; /* revisions; may be NULL */
 	const char *name;        /* revisions: as given */
 	const char *id;          /* revisions: sk_revision_id */
-	const char *trigger;     /* "manual", "pre-commit", "post-checkout", "guard", "restore"... */
-	const char *command;     /* Sk-Command; may be NULL */
+	const char *trigger; /* "manual", "pre-commit", "post-checkout", "guard", "restore"... */
+	const char *command; /* Sk-Command; may be NULL */
 	const struct sk_strv *also; /* ignored paths to take all the same */
-	bool always;             /* a new entry even when nothing changed */
-	int wait_seconds;        /* for the lock; SK_EBUSY names the holder after that */
+	bool always;                /* a new entry even when nothing changed */
+	int wait_seconds;           /* for the lock; SK_EBUSY names the holder after that */
 };
 
 struct sk_backup_result {
 	struct sk_entry *entry;
-	bool is_new;               /* false: nothing changed, `entry` is the newest */
-	struct sk_snapshot *snap;  /* the state that the entry holds */
+	bool is_new;              /* false: nothing changed, `entry` is the newest */
+	struct sk_snapshot *snap; /* the state that the entry holds */
 };
 
 /* SK_EPARTIAL when something could not be read: the result is then filled all the same. */
 int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts,
-	      struct sk_backup_result *out);
+              struct sk_backup_result *out);
 void sk_backup_result_clear(struct sk_backup_result *r);
 
 /* The worktree's lock, for work that must not run beside a backup.  -1 in *fd when not held. */

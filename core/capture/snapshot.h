@@ -19,25 +19,26 @@ struct sk_stat { /* what tells that a file was not touched */
 };
 
 enum {
-	SK_NODE_RACY = 1,     /* touched within the clock's grain of its reading: read again next time */
-	SK_NODE_VIRTUAL = 2,  /* tracked, but not on disk (skip-worktree): taken from the index */
-	SK_NODE_SEEDED = 4    /* blob id taken from the user's index, not from the bytes */
+	SK_NODE_RACY =
+	        1, /* touched within the clock's grain of its reading: read again next time */
+	SK_NODE_VIRTUAL = 2, /* tracked, but not on disk (skip-worktree): taken from the index */
+	SK_NODE_SEEDED = 4   /* blob id taken from the user's index, not from the bytes */
 };
 
 struct sk_node {
 	const char *name;
 	uint32_t name_len;
-	uint32_t mode;        /* 040000 0100644 0100755 0120000 0160000 */
-	uint16_t perm;        /* 07777 */
+	uint32_t mode; /* 040000 0100644 0100755 0120000 0160000 */
+	uint16_t perm; /* 07777 */
 	uint16_t flags;
 	uint32_t n_children;
 	struct sk_node *child; /* of a folder; sorted by name, memcmp then length */
-	struct sk_oid oid;    /* blob, commit (0160000), or tree once stored */
-	struct sk_stat st;    /* of files and links */
+	struct sk_oid oid;     /* blob, commit (0160000), or tree once stored */
+	struct sk_stat st;     /* of files and links */
 };
 
-struct sk_nested { /* a repository inside: its files are a snapshot of their own */
-	char *path;         /* from the outer root */
+struct sk_nested {  /* a repository inside: its files are a snapshot of their own */
+	char *path; /* from the outer root */
 	struct sk_node *root;
 	struct sk_oid head; /* zero: no commit yet */
 };
@@ -46,17 +47,18 @@ struct sk_snapshot {
 	struct sk_node *root;
 	struct sk_nested *nested;
 	size_t n_nested;
-	struct sk_meta meta;  /* attributes, skipped paths, coverage; staged state when asked for */
-	size_t files;         /* nested ones included */
-	size_t changed;       /* paths that differ from the state before; files when there was none */
-	size_t unreadable;    /* of the skipped paths, those that hold something we could not read */
+	struct sk_meta meta; /* attributes, skipped paths, coverage; staged state when asked for */
+	size_t files;        /* nested ones included */
+	size_t changed;    /* paths that differ from the state before; files when there was none */
+	size_t unreadable; /* of the skipped paths, those that hold something we could not read */
 	void *priv;
 };
 
 struct sk_scan_opts {
-	struct sk_packer *packer;          /* NULL: hash only, store nothing */
-	const struct sk_strv *also;        /* paths to take though ignored (files; may be NULL) */
-	unsigned threads;                  /* 0: as many as there are processors, at most 8 */
+	struct sk_packer *packer;   /* NULL: hash only, store nothing */
+	const struct sk_strv *also; /* paths to take though ignored (files; may be NULL) */
+	bool staged;                /* staged state into `meta` too; needs a packer */
+	unsigned threads;           /* 0: as many as there are processors, at most 8 */
 };
 
 /* Scans the working tree.  Uses the state file when it is good; never writes it. */

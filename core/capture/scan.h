@@ -1,0 +1,155 @@
+/* scan.h - inside the capture room: what the parts of a scan share.
+ *
+ * A scan is a stack of folders to read, worked off by a few threads.  A folder's task lists it,
+ * joins the names with the user's index and with the old state (all three sorted), settles each
+ * file, and pushes its sub-folders.  Nothing is shared between tasks but the stack, the packer and
+ * counters; a node is written by the task of its parent folder, then by its own.
+ *
+ * Space: one working tree with its own index and ignore rules; the outer one, and one for each
+ * nested repository. */
+#ifndef SK_CAPTURE_SCAN_H
+#define SK_CAPTURE_SCAN_H
+
+#include <pthread.h>
+
+#include "capture/snapshot.h"
+#include "capture/state.h"
+#include "repo/ignore.h"
+#include "repo/index.h"
+
+enum {                         /* kept in sk_node.flags during a scan only */
+       SK_NODE_GONE = 0x100,   /* vanished or unreadable: left out of the tree */
+       SK_NODE_BARREN = 0x200, /* a folder with no entry at all on disk */
+       SK_NODE_SAME = 0x400,   /* folder: names, kinds, files are those of the old state */
+       SK_NODE_SCRATCH = 0xff00
+};
+
+struct sk_arena { /* memory that lives as long as the snapshot */
+	struct sk_chunk *chunk;
+	size_t used, size;
+};
+
+void *sk_arena_alloc(struct sk_arena *a, size_t size); /* aligned to 8; NULL: out of memory */
+char *sk_arena_copy(struct sk_arena *a, const char *data, size_t len);
+void sk_arena_free(struct sk_arena *a);
+
+struct sk_space {
+	struct sk_space *next;
+	char *path; /* from the outer root, "" for the outermost; no trailing slash */
+	struct sk_index *index;
+	struct sk_ignore *ignore;
+	struct sk_node *root;
+	struct sk_oid head;
+	uint32_t old_root;
+	bool nested;
+	bool seed; /* the index's blobs are the files' bytes, and in our object database */
+};
+
+struct sk_task {
+	struct sk_task *next;
+	struct sk_space *space;
+	struct sk_node *node;
+	struct sk_ignore *frame; /* of the parent folder; referenced */
+	size_t lo, hi;           /* index entries below it */
+	uint32_t old;            /* its node in the old state */
+	bool forced;             /* ignored itself: only what is tracked or asked for counts */
+	bool sparse;             /* one folder of a sparse index: `tree` stands for lo..hi */
+	struct sk_oid tree;
+	char path[]; /* from the outer root */
+};
+
+struct sk_scan {
+	const struct sk_repo *repo;
+	const struct sk_scan_opts *opts;
+	struct sk_state *state;                        /* may be NULL */
+	bool trusted;                                  /* the state's objects exist */
+	struct sk_patterns *paths, *exclude, *include; /* NULL: none configured */
+	struct sk_strv also;                           /* sorted */
+	uint64_t max_file_size;
+	struct sk_snapshot *snap;
+	struct sk_space *spaces;
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t work;
+	struct sk_task *stack;
+	size_t busy;
+	int rc; /* first failure, with its message */
+	char message[1024];
+};
+
+struct sk_worker {
+	struct sk_scan *scan;
+	pthread_t thread;
+	struct sk_arena arena;
+	struct sk_meta meta; /* skipped paths */
+	size_t files, changed, unreadable;
+	char *buffer;         /* SK_READ_MAX + 1 bytes for files */
+	char *dents;          /* for getdents64 */
+	struct sk_list *list; /* scratch of folder.c */
+};
+
+/* What the index (or a sparse tree) has of one name in the folder at hand. */
+struct sk_group {
+	const char *name;
+	uint32_t len;
+	uint32_t mode;     /* 040000 for a folder, even when it is several entries */
+	struct sk_oid oid; /* when it stands for one thing: a file, gitlink, sparse folder */
+	size_t lo, hi;     /* index entries; lo == hi when it came from a tree */
+	bool sparse;       /* a folder known by its tree only */
+};
+
+#define SK_READ_MAX (1u << 20)
+#define SK_DENTS_MAX (256u << 10)
+
+/* rules.c */
+int sk_rules_open(struct sk_scan *scan);
+void sk_rules_close(struct sk_scan *scan);
+/* The frame of rules from outside a working tree whose common git folder is given. */
+int sk_rules_outside(const struct sk_repo *repo, const char *commondir, struct sk_ignore **out);
+/* The blobs of the index are the files' own bytes: no filter or conversion anywhere in sight. */
+bool sk_rules_no_conversion(const struct sk_repo *repo, const struct sk_index *index);
+/* A name that git cannot store in a tree (".git" in all its spellings). */
+bool sk_name_refused(const char *name, size_t len);
+
+/* read.c: settles a file or link: id, stat, racy.  `rel` is the name below `dirfd`, `path` the
+ * whole one for messages.  `known`: the id which the old state or the index has for it, if any.
+ * SK_ENO: vanished; SK_EPARTIAL: it was recorded as skipped. */
+int sk_read_node(struct sk_worker *w, int dirfd, const char *path, struct sk_node *node,
+                 const struct stat *st, const struct sk_oid *known);
+int sk_skip(struct sk_worker *w, const char *path, const char *reason, bool unreadable);
+void sk_stat_from(struct sk_stat *out, const struct stat *st);
+
+/* folder.c: one task. */
+int sk_scan_folder(struct sk_worker *w, struct sk_task *task);
+void sk_list_free(struct sk_list *list);
+
+/* tracked.c: the names that the index has in the task's folder, sorted bytewise, added to `out`
+ * (an array of struct sk_group). */
+int sk_groups(struct sk_worker *w, const struct sk_task *task, struct sk_buf *out);
+/* Fills `node` from the index for a group that is not on disk.  *any: something of it is
+ * skip-worktree, so that it is not deleted but virtual. */
+int sk_virtual(struct sk_worker *w, const struct sk_task *task, const struct sk_group *g,
+               struct sk_node *node, bool *any);
+
+/* nested.c: whether the task's folder is a repository inside (or a submodule's place).  If so its
+ * node becomes the gitlink, or is marked gone when there is no commit to link to, a space is added
+ * and its root pushed, and *is set.  `git`: it has a .git; `any`: it has anything. */
+int sk_nested_open(struct sk_worker *w, struct sk_task *task, bool git, bool any, bool *is);
+
+/* finish.c: empty folders, tree ids, attributes; single thread, bottom up. */
+int sk_scan_finish(struct sk_scan *scan);
+
+/* staged.c: the index's state into the snapshot's metadata. */
+int sk_scan_staged(struct sk_scan *scan);
+
+/* scan.c */
+/* Pushes a copy of `proto` (path, frame and next excepted). */
+int sk_scan_push(struct sk_scan *scan, const struct sk_task *proto, const char *path,
+                 struct sk_ignore *frame);
+
+void sk_node_sort(struct sk_node *dir);
+
+/* Opens a folder below the root without following any link. */
+int sk_open_below(int rootfd, const char *path);
+
+#endif

@@ -1,0 +1,53 @@
+/* state.h - what the last backup of this worktree saw, so that the next one reads only what
+ * changed.
+ *
+ * SKLOCAL/state is mapped and used in place.  It is a cache: missing, damaged, of another version
+ * or another worktree, it is as if there were none.  It is trusted to name objects that exist only
+ * while the ref it was made for is still there (a purge or an `update-ref -d` takes that away).
+ * Layout (native byte order; it never leaves the machine): header, nodes, names; all offsets are
+ * checked at each use, because a damaged file must not crash a backup. */
+#ifndef SK_CAPTURE_STATE_H
+#define SK_CAPTURE_STATE_H
+
+#include "capture/snapshot.h"
+#include "store/entry.h"
+
+#define SK_STATE_NONE UINT32_MAX
+
+struct sk_state;
+
+struct sk_state_node { /* as in the file */
+	uint32_t name_off;
+	uint16_t name_len;
+	uint16_t flags; /* SK_NODE_* */
+	uint32_t mode;
+	uint16_t perm;
+	uint16_t zero;
+	uint32_t first_child;
+	uint32_t n_children;
+	struct sk_oid oid;
+	uint32_t zero2;
+	struct sk_stat st;
+};
+
+/* SK_ENO: no usable state. */
+int sk_state_load(const struct sk_repo *repo, struct sk_state **out);
+void sk_state_free(struct sk_state *state);
+/* Whether the ref it was made for is there, so that every object it names is. */
+bool sk_state_trusted(const struct sk_state *state);
+/* Node number i, or NULL when it is out of the file. */
+const struct sk_state_node *sk_state_node(const struct sk_state *state, uint32_t i);
+/* Its name; "" when it is out of the file. */
+const char *sk_state_name(const struct sk_state *state, const struct sk_state_node *node);
+/* Number of the root of the outer tree (path "") or of a nested repository; SK_STATE_NONE. */
+uint32_t sk_state_root(const struct sk_state *state, const char *path);
+/* How many files and links it has in all. */
+size_t sk_state_files(const struct sk_state *state);
+
+/* Writes the snapshot as the state that belongs to `entry`.  Failing to is not fatal to anybody. */
+int sk_state_save(const struct sk_repo *repo, const struct sk_snapshot *snap,
+                  const struct sk_entry *entry);
+/* Takes it away, so that the next backup reads everything. */
+void sk_state_drop(const struct sk_repo *repo);
+
+#endif
