@@ -290,7 +290,6 @@ static const struct sk_oid *known_blob(const struct sk_worker *w, const struct s
 	if (t->space->seed && g && g->lo < g->hi && index->entry[g->lo].stage == 0 &&
 	    sk_index_stat_matches(index, &index->entry[g->lo], st))
 		return &index->entry[g->lo].oid;
-	SK_UNUSED(w);
 	return NULL;
 }
 
@@ -320,7 +319,7 @@ static int settle(struct sk_worker *w, const struct sk_task *t, struct sk_node *
 	node->perm = (uint16_t)(st->st_mode & 07777);
 	node->mode = S_ISLNK(st->st_mode) ? 0120000 : st->st_mode & 0100 ? 0100755 : 0100644;
 	sk_stat_from(&node->st, st);
-	known = known_blob(w, t, o, g, node, st);
+	known = known_blob(t, o, g, node, st);
 	if (known && w->scan->opts->packer && !(o && known == &o->oid && w->scan->trusted))
 		rc = sk_packer_rely(w->scan->opts->packer, known, &have);
 	if (rc)

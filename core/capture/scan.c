@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -63,7 +64,7 @@ static int open_stepwise(int rootfd, const char *path)
 	while (fd >= 0 && *path) {
 		size_t len = strcspn(path, "/");
 		char name[NAME_MAX + 1];
-		int next;
+		int next, saved;
 
 		if (len > NAME_MAX) {
 			errno = ENAMETOOLONG;
@@ -73,7 +74,7 @@ static int open_stepwise(int rootfd, const char *path)
 			name[len] = '\0';
 			next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		}
-		int saved = errno;
+		saved = errno;
 		(void)close(fd);
 		errno = saved;
 		fd = next;
