@@ -136,8 +136,9 @@ t_sanitizer_and_coverage_options() {
 t_manual_pages() {
 	command -v man >/dev/null || skip "no man"
 	local share=${SK_BIN%/bin}/share page
+	MANWIDTH=80 man --warnings -E UTF-8 -l "$share/man/man1/git-sk.1" >text
 	for page in git-sk git-sk-revise; do
-		MANWIDTH=80 man --warnings -E UTF-8 -l "$share/man/man1/$page.1" >text 2>warnings || die "man fails on $page.1"
+		MANPATH=$share/man MANWIDTH=80 man --warnings -E UTF-8 "$page" >text 2>warnings || die "man fails on $page"
 		eq "$(cat warnings)" "" "warnings"
 		has text "git sk"
 		has text rollback
