@@ -278,9 +278,9 @@ static int add_folder(struct sk_worker *w, const struct sk_task *t, const struct
 }
 
 /* What the blob may be expected to be; NULL: no idea, it has to be read. */
-static const struct sk_oid *known_blob(const struct sk_worker *w, const struct sk_task *t,
-                                       const struct sk_state_node *o, const struct sk_group *g,
-                                       const struct sk_node *node, const struct stat *st)
+static const struct sk_oid *known_blob(const struct sk_task *t, const struct sk_state_node *o,
+                                       const struct sk_group *g, const struct sk_node *node,
+                                       const struct stat *st)
 {
 	const struct sk_index *index = t->space->index;
 
