@@ -63,8 +63,10 @@ size_t sk_index_lower(const struct sk_index *index, const char *path, size_t len
  * A sparse folder entry above it counts. */
 bool sk_index_has_dir(const struct sk_index *index, const char *dir, size_t len);
 
-/* Whether the entry's stat fields are those of `st` in every field (sizes modulo 2^32) and the
- * entry is not racy, so that its blob may be taken for the file's content. */
+/* Whether the entry's mtime, ctime, inode, size (modulo 2^32), kind and x bit are those of `st`
+ * and the entry is not racy, so that `git add` of the file would give its blob again.  (The blob
+ * is not the file's own bytes where attributes convert them: line ends, LFS.)  Never for
+ * conflicts, gitlinks, intent-to-add and folders; assume-valid and skip-worktree do not count. */
 bool sk_index_stat_matches(const struct sk_index *index, const struct sk_index_entry *e,
 			   const struct stat *st);
 
