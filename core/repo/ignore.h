@@ -38,7 +38,7 @@ void sk_ignore_unref(struct sk_ignore *frame); /* NULL is fine */
 
 /* What the rules say of one path (its parents are the caller's business: once a folder is
  * ignored, nothing below it can be re-included).  `path` is relative to the root, `name_off`
- * where its last component starts. */
+ * where its last component starts; it lies in the frame's folder or below.  Never allocates. */
 enum sk_ignored sk_ignore_match(const struct sk_ignore *frame, const char *path, size_t len,
 				size_t name_off, bool is_dir);
 

@@ -129,6 +129,17 @@ static void add_odd(struct bed *b, struct sk_buf *out, char c)
 	}
 }
 
+/* The path with stars for a piece of it. */
+static void add_cut(struct bed *b, struct sk_buf *out, const char *path)
+{
+	static const char *const stars[] = { "*", "*", "**", "**/", "/**/", "**\\/", "?*" };
+	unsigned len = (unsigned)strlen(path), from = rnd(b, len + 1);
+
+	(void)sk_buf_add(out, path, from);
+	(void)sk_buf_adds(out, stars[rnd(b, sizeof stars / sizeof *stars)]);
+	(void)sk_buf_adds(out, path + from + rnd(b, len - from + 1));
+}
+
 /* A path of the tree, or its end, spoilt here and there. */
 static void add_core(struct bed *b, struct sk_buf *out, const char *dir)
 {
@@ -139,6 +150,10 @@ static void add_core(struct bed *b, struct sk_buf *out, const char *dir)
 		path = slash + 1;
 	else if (strncmp(path, dir, strlen(dir)) == 0 && path[strlen(dir)] == '/')
 		path += strlen(dir) + 1;
+	if (once(b, 4)) {
+		add_cut(b, out, path);
+		return;
+	}
 	for (; *path; path++) {
 		if (once(b, spoil))
 			add_odd(b, out, *path);
