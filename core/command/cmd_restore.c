@@ -1,0 +1,212 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "command/choose.h"
+#include "command/command.h"
+#include "command/lookup.h"
+#include "command/print.h"
+#include "command/report.h"
+#include "restore/restore.h"
+
+/* The state that ID or --at names; *out stays NULL when neither is there. */
+static int target(const struct sk_call *call, struct sk_entry **out)
+{
+	const char *at = sk_call_value(call, "at");
+
+	if (at && call->n_arg)
+		return sk_error(SK_EUSAGE, "give either an ID or --at, not both");
+	if (at)
+		return sk_at_intact(call->repo, at, out);
+	return call->n_arg ? sk_select_intact(call->repo, call->arg[0], out) : 0;
+}
+
+int sk_cmd_restore(struct sk_call *call)
+{
+	struct sk_restore_opts opts = { .operation = "restore" };
+	struct sk_restore_result r = { 0 };
+	struct sk_strv paths = SK_STRV_INIT;
+	struct sk_buf line = SK_BUF_INIT;
+	struct sk_entry *e = NULL;
+	int rc = sk_call_args(call, 0, 1);
+
+	if (!rc && !call->n_path)
+		rc = sk_error(SK_EUSAGE, "name what to restore after '--': git sk restore %s",
+		              call->command->usage[0]);
+	if (!rc)
+		rc = target(call, &e);
+	if (!rc && !e)
+		rc = sk_select_intact(call->repo, "latest", &e);
+	if (!rc)
+		rc = sk_call_paths(call, &paths);
+	if (!rc)
+		rc = sk_call_line(call, &line);
+	if (rc)
+		goto out;
+	opts.target = e;
+	opts.paths = &paths;
+	opts.dry_run = sk_call_has(call, "dry-run");
+	opts.staged = sk_call_has(call, "staged");
+	opts.command = line.ptr;
+	rc = sk_restore(call->repo, &opts, &r);
+	if (!rc || rc == SK_EPARTIAL)
+		rc = sk_report_restore(call, "restore", e->id, &r, opts.dry_run, rc);
+out:
+	sk_restore_result_clear(&r);
+	sk_strv_free(&paths);
+	sk_buf_free(&line);
+	sk_entry_free(e);
+	return rc;
+}
+
+static int refused(const struct sk_call *call, bool chosen)
+{
+	return sk_error(SK_EREFUSED, "%s asks first, and there is no terminal: give %s--yes",
+	                call->command->name, chosen ? "" : "an ID and ");
+}
+
+/* "Go back to X?" after what that means; *go is whether to. */
+static int ask(const char *what, const char *id, const struct sk_restore_result *plan, bool *go)
+{
+	struct sk_buf question = SK_BUF_INIT;
+	int rc;
+
+	sk_preview_restore(plan);
+	(void)sk_buf_addf(&question, "%s %s? [y/N] ", what, id);
+	rc = sk_buf_ok(&question);
+	if (!rc)
+		rc = sk_confirm(question.ptr, go);
+	sk_buf_free(&question);
+	if (!rc && !*go) {
+		sk_error_clear();
+		sk_note("nothing was changed");
+	}
+	return rc;
+}
+
+static bool changes_nothing(const struct sk_restore_opts *opts,
+                            const struct sk_restore_result *plan)
+{
+	return !plan->n_changes && !opts->staged && !opts->head;
+}
+
+/* Plans, asks unless told not to, and does it. */
+static int rollback_to(struct sk_call *call, struct sk_restore_opts *opts)
+{
+	struct sk_restore_result r = { 0 };
+	bool dry = sk_call_has(call, "dry-run"), go = true, quiet_yes = sk_call_has(call, "yes");
+	int rc = 0;
+
+	if (dry || !quiet_yes) {
+		opts->dry_run = true;
+		rc = sk_restore(call->repo, opts, &r);
+		if (rc && rc != SK_EPARTIAL)
+			goto out;
+		if (dry || changes_nothing(opts, &r)) {
+			if (!dry)
+				sk_note("all is already as in %s", opts->target->id);
+			rc = sk_report_restore(call, "rollback", opts->target->id, &r, true, rc);
+			goto out;
+		}
+		rc = ask("roll back to", opts->target->id, &r, &go);
+		sk_restore_result_clear(&r);
+		if (rc || !go) {
+			rc = rc ? rc : SK_ENO;
+			goto out;
+		}
+	}
+	opts->dry_run = false;
+	rc = sk_restore(call->repo, opts, &r);
+	if (!rc || rc == SK_EPARTIAL)
+		rc = sk_report_restore(call, "rollback", opts->target->id, &r, false, rc);
+out:
+	sk_restore_result_clear(&r);
+	return rc;
+}
+
+int sk_cmd_rollback(struct sk_call *call)
+{
+	struct sk_restore_opts opts = { .operation = "rollback" };
+	struct sk_buf line = SK_BUF_INIT;
+	struct sk_entry *e = NULL;
+	bool chosen, sure = sk_call_has(call, "yes") || sk_call_has(call, "dry-run");
+	int rc = sk_call_args(call, 0, 1);
+
+	chosen = call->n_arg || sk_call_has(call, "at");
+	if (!rc && !isatty(0) && (!chosen || !sure))
+		rc = refused(call, chosen);
+	if (!rc)
+		rc = target(call, &e);
+	if (!rc && !chosen) {
+		rc = sk_choose(call->repo, &e);
+		if (!rc && !e) {
+			sk_error_clear();
+			sk_note("nothing was changed");
+			rc = SK_ENO;
+		}
+	}
+	if (!rc)
+		rc = sk_call_line(call, &line);
+	if (!rc) {
+		opts.target = e;
+		opts.staged = sk_call_has(call, "staged");
+		opts.head = sk_call_has(call, "head");
+		opts.command = line.ptr;
+		rc = rollback_to(call, &opts);
+	}
+	sk_buf_free(&line);
+	sk_entry_free(e);
+	return rc;
+}
+
+/* The question names what is taken back, and when that was. */
+static int ask_undo(struct sk_call *call, const struct sk_undo *undo, bool *go)
+{
+	struct sk_restore_result plan = { 0 };
+	struct sk_buf what = SK_BUF_INIT;
+	int rc = sk_undo_apply(call->repo, true, &plan);
+
+	if (!rc || rc == SK_EPARTIAL) {
+		(void)sk_buf_adds(&what, "take back what was done (");
+		(void)sk_add_text(&what, undo->operation, strlen(undo->operation));
+		(void)sk_buf_adds(&what, ", ");
+		(void)sk_add_age(&what, undo->when, sk_now());
+		(void)sk_buf_adds(&what, ") and go to");
+		rc = sk_buf_ok(&what);
+		if (!rc)
+			rc = ask(what.ptr, undo->safety_id, &plan, go);
+	}
+	sk_buf_free(&what);
+	sk_restore_result_clear(&plan);
+	return rc;
+}
+
+int sk_cmd_undo(struct sk_call *call)
+{
+	struct sk_restore_result r = { 0 };
+	struct sk_undo undo = { 0 };
+	bool dry = sk_call_has(call, "dry-run"), go = true;
+	int rc = sk_call_args(call, 0, 0);
+
+	if (!rc)
+		rc = sk_undo_last(call->repo, &undo);
+	if (rc)
+		return rc;
+	if (!dry && !sk_call_has(call, "yes"))
+		rc = isatty(0) ? ask_undo(call, &undo, &go) : refused(call, true);
+	if (!rc && !go)
+		rc = SK_ENO;
+	if (rc)
+		goto out;
+	sk_note("%s: %s", dry ? "this would be taken back" : "taking back", undo.operation);
+	rc = sk_undo_apply(call->repo, dry, &r);
+	if (!rc || rc == SK_EPARTIAL)
+		rc = sk_report_restore(call, "undo", undo.safety_id, &r, dry, rc);
+out:
+	sk_restore_result_clear(&r);
+	sk_undo_clear(&undo);
+	return rc;
+}

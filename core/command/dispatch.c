@@ -1,0 +1,147 @@
+#include "command/command.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "command/open.h"
+#include "command/print.h"
+#include "restore/restore.h"
+
+int sk_open_repo(enum sk_needs needs, struct sk_repo **out)
+{
+	struct sk_buf words = SK_BUF_INIT;
+	struct sk_repo *repo = NULL;
+	bool did = false;
+	int rc;
+
+	rc = sk_repo_open(".", &repo);
+	if (rc)
+		return rc;
+	if (needs == SK_NEEDS_ENABLED && !repo->enabled)
+		rc = sk_error(SK_EREPO,
+		              "SafeKeep is not enabled in %s; enable it with 'git sk init'",
+		              sk_name(repo->worktree));
+	/* also where it is not enabled any more: a crash may have come just before */
+	if (!rc)
+		rc = sk_restore_recover(repo, &did, &words);
+	if (!rc && did)
+		sk_note("%s", sk_buf_str(&words));
+	sk_buf_free(&words);
+	if (rc)
+		sk_repo_close(repo);
+	else
+		*out = repo;
+	return rc;
+}
+
+static int man_page(void)
+{
+	const char *const argv[] = { "man", "git-sk", NULL };
+
+	(void)fflush(NULL);
+	if (sk_proc_exec(argv)) /* there may be no man: our own words are better than none */
+		sk_help_all();
+	return 0;
+}
+
+static int run(const struct sk_command *command, const char *const *argv, size_t n, bool quiet)
+{
+	struct sk_call call;
+	int rc = sk_call_parse(command, argv, n, &call);
+
+	if (rc)
+		return rc;
+	sk_set_quiet(quiet || call.quiet);
+	if (call.color)
+		rc = sk_color_set(call.color);
+	if (call.help) {
+		sk_help_command(command);
+		goto out;
+	}
+	if (!rc && command->needs != SK_NEEDS_NOTHING)
+		rc = sk_open_repo(command->needs, &call.repo);
+	if (!rc)
+		rc = command->run(&call);
+out:
+	sk_call_clear(&call);
+	return rc;
+}
+
+/* What stands before the command's name: `git sk -C DIR list`. */
+static int run_line(const char *const *argv, size_t n)
+{
+	const struct sk_command *command;
+	struct sk_call front;
+	int rc;
+
+	if (n && strcmp(argv[0], "--version") == 0) {
+		sk_outf("git-sk version %s\n", SK_VERSION);
+		return 0;
+	}
+	if (n && strcmp(argv[0], "--help") == 0)
+		return man_page();
+	if (n && strcmp(argv[0], "--complete-list") == 0)
+		return sk_complete_list(n > 1 ? argv[1] : NULL);
+	rc = sk_call_parse(NULL, argv, n, &front);
+	if (rc)
+		return rc;
+	if (front.color)
+		rc = sk_color_set(front.color);
+	if (rc || front.help || front.used == n) {
+		if (!rc)
+			sk_help_all();
+		if (!rc && !front.help)
+			rc = SK_EUSAGE;
+		goto out;
+	}
+	command = sk_command_find(argv[front.used]);
+	if (!command)
+		rc = sk_error(SK_EUSAGE, "%s is not a command; see 'git sk -h'",
+		              sk_name(argv[front.used]));
+	else
+		rc = run(command, argv + front.used + 1, n - front.used - 1, front.quiet);
+out:
+	sk_call_clear(&front);
+	return rc;
+}
+
+/* Ends as every program does whose reader went away. */
+static void die_quietly(void)
+{
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)raise(SIGPIPE);
+}
+
+int sk_main(int argc, char **argv)
+{
+	const char *const *words = (const char *const *)argv;
+	const char *name = argc ? strrchr(argv[0], '/') : NULL;
+	size_t n = argc ? (size_t)argc - 1 : 0;
+	int rc, end;
+
+	sk_out_begin();
+	if (n && strcmp(argv[1], "--hook") == 0)
+		return sk_hook_main(argc - 2, argv + 2);
+	(void)sk_color_set("auto");
+	sk_error_clear();
+	name = name ? name + 1 : argc ? argv[0] : "git-sk";
+	if (strcmp(name, "git-sk-revise") == 0)
+		rc = run(sk_command_find("revise"), words + 1, n, false);
+	else
+		rc = run_line(words + (argc ? 1 : 0), n);
+	sk_progress_end();
+	if (rc && *sk_error_message())
+		(void)fprintf(stderr, "git sk: %s\n", sk_error_message());
+	end = sk_out_end();
+	if (end && sk_out_gone())
+		die_quietly();
+	if (end)
+		(void)fprintf(stderr, "git sk: %s\n", sk_error_message());
+	return end ? end : rc;
+}

@@ -1,0 +1,109 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "capture/backup.h"
+#include "command/command.h"
+#include "hooks/install.h"
+#include "restore/restore.h"
+
+#define LOCK_WAIT 5 /* seconds: git stands still meanwhile */
+
+/* Without /proc the event alone tells. */
+static const struct {
+	const char *event, *command;
+} usual[] = {
+	{ "pre-commit", "git commit" },      { "post-commit", "git commit" },
+	{ "pre-merge-commit", "git merge" }, { "post-merge", "git merge" },
+	{ "post-checkout", "git checkout" }, { "pre-rebase", "git rebase" },
+	{ "pre-applypatch", "git am" },      { "post-rewrite", "git rewriting commits" },
+};
+
+static const char *command_of(const char *event)
+{
+	const char *given = getenv("SK_HOOK_COMMAND");
+
+	if (given && *given)
+		return given;
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+		if (strcmp(usual[i].event, event) == 0)
+			return usual[i].command;
+	return "a git command";
+}
+
+static int record_undo(const struct sk_repo *repo, char *title, char *id)
+{
+	struct sk_undo undo = {
+		.operation = title, .safety_id = id, .when = sk_now(), .staged = true
+	};
+
+	return sk_undo_push(repo, &undo);
+}
+
+/* A manager that was installed since may have put our hooks aside. */
+static void repair(struct sk_repo *repo)
+{
+	struct sk_strv problems = SK_STRV_INIT, said = SK_STRV_INIT;
+	int rc = sk_install_check(repo, &problems);
+
+	if (!rc && problems.n)
+		rc = sk_install(repo, 0, &said);
+	sk_strv_free(&problems);
+	if (rc)
+		sk_warn("hooks are not in place: %s", sk_error_message());
+	sk_strv_free(&said);
+}
+
+static int on_event(struct sk_repo *repo, const char *event)
+{
+	struct sk_backup_opts opts = { .kind = SK_BACKUP,
+		                       .trigger = event,
+		                       .wait_seconds = LOCK_WAIT };
+	bool guard = strcmp(event, "guard") == 0, after = strncmp(event, "post-", 5) == 0;
+	const char *command = command_of(event);
+	struct sk_backup_result r = { 0 };
+	struct sk_buf title = SK_BUF_INIT;
+	int rc;
+
+	(void)sk_buf_addf(&title, "%s %s", after ? "after" : "before", command);
+	rc = sk_buf_ok(&title);
+	if (rc)
+		return rc;
+	opts.title = title.ptr;
+	opts.command = command;
+	rc = sk_backup(repo, &opts, &r);
+	if (rc == SK_EPARTIAL)
+		rc = 0; /* kept with the backup; said by show and status */
+	if (!rc && guard && r.entry)
+		rc = record_undo(repo, title.ptr, r.entry->id);
+	sk_backup_result_clear(&r);
+	sk_buf_free(&title);
+	if (!rc && (guard || strcmp(event, "pre-commit") == 0))
+		repair(repo);
+	return rc;
+}
+
+int sk_hook_main(int argc, char **argv)
+{
+	struct sk_repo *repo = NULL;
+	int rc;
+
+	if (argc < 1)
+		return 0;
+	(void)signal(SIGPIPE, SIG_IGN);
+	rc = sk_repo_open(".", &repo);
+	/* git's variables led us here; to whatever we start they would only be in the way */
+	sk_clear_git_env();
+	if (rc == SK_EREPO || rc == SK_EKIND || (!rc && !repo->enabled))
+		goto out;
+	if (!rc)
+		rc = on_event(repo, argv[0]);
+	if (rc)
+		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
+out:
+	sk_repo_close(repo);
+	return 0;
+}

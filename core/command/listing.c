@@ -1,0 +1,328 @@
+#include "command/listing.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "command/lookup.h"
+#include "command/print.h"
+#include "command/report.h"
+#include "store/retention.h"
+
+static const char *worktree_of(const struct sk_entry *e)
+{
+	const char *id = e->damaged ? NULL : sk_entry_get(e, "Sk-Worktree");
+
+	return id ? id : "";
+}
+
+/* Retention goes by worktree: the backups of one are no reason to drop those of another. */
+static int plan_worktree(const struct sk_repo *repo, struct sk_listing *list, const char *worktree,
+                         bool *done)
+{
+	const struct sk_entries *all = &list->entries;
+	time_t *created = calloc(all->n + 1, sizeof *created);
+	unsigned *reason = calloc(all->n + 1, sizeof *reason);
+	size_t *which = calloc(all->n + 1, sizeof *which), n = 0;
+	int rc = created && reason && which ? 0 : sk_error_oom();
+
+	for (size_t i = 0; !rc && i < all->n; i++) {
+		const struct sk_entry *e = all->item[i];
+
+		if (e->kind != SK_BACKUP || e->damaged || strcmp(worktree_of(e), worktree) != 0)
+			continue;
+		done[i] = true;
+		which[n] = i;
+		created[n++] = e->created;
+	}
+	if (!rc)
+		rc = sk_retention_plan(&repo->config->retention, created, n, sk_now(), reason);
+	for (size_t k = 0; !rc && k < n; k++)
+		list->reason[which[k]] = reason[k];
+	free(created);
+	free(reason);
+	free(which);
+	return rc;
+}
+
+static int plan(const struct sk_repo *repo, struct sk_listing *list)
+{
+	bool *done = calloc(list->entries.n + 1, sizeof *done);
+	int rc = done ? 0 : sk_error_oom();
+
+	for (size_t i = 0; !rc && i < list->entries.n; i++) {
+		const struct sk_entry *e = list->entries.item[i];
+
+		if (e->kind == SK_BACKUP && !e->damaged && !done[i])
+			rc = plan_worktree(repo, list, worktree_of(e), done);
+	}
+	free(done);
+	return rc;
+}
+
+int sk_listing_load(const struct sk_repo *repo, unsigned kinds, bool all_worktrees,
+                    struct sk_listing *out)
+{
+	struct sk_listing list = { 0 };
+	int rc =
+	        sk_entry_list(repo, kinds, all_worktrees ? NULL : repo->worktree_id, &list.entries);
+
+	if (rc)
+		return rc;
+	list.reason = calloc(list.entries.n + 1, sizeof *list.reason);
+	list.shown = calloc(list.entries.n + 1, sizeof *list.shown);
+	rc = list.reason && list.shown ? 0 : sk_error_oom();
+	for (size_t i = 0; !rc && i < list.entries.n; i++)
+		list.shown[i] = true;
+	/* a bad policy is for prune to refuse; the list is wanted all the same */
+	if (!rc && plan(repo, &list) == SK_EUSAGE)
+		sk_warn("%s", sk_error_message());
+	if (rc)
+		sk_listing_free(&list);
+	else
+		*out = list;
+	return rc;
+}
+
+void sk_listing_free(struct sk_listing *list)
+{
+	sk_entries_free(&list->entries);
+	free(list->reason);
+	free(list->shown);
+	*list = (struct sk_listing){ 0 };
+}
+
+/* The state of all the paths as one id. */
+static int state_of(const struct sk_repo *repo, const struct sk_strv *paths,
+                    const struct sk_entry *e, struct sk_oid *out)
+{
+	struct sk_hash hash;
+	struct sk_oid one;
+
+	sk_hash_init(&hash);
+	for (size_t i = 0; i < paths->n; i++) {
+		int rc = sk_lookup_state(repo, e, paths->item[i], &one);
+
+		if (rc)
+			return rc;
+		sk_hash_update(&hash, &one, sizeof one);
+	}
+	sk_hash_final(&hash, out);
+	return 0;
+}
+
+static void nothing_state(const struct sk_strv *paths, struct sk_oid *out)
+{
+	const struct sk_oid zero = { { 0 } };
+	struct sk_hash hash;
+
+	sk_hash_init(&hash);
+	for (size_t i = 0; i < paths->n; i++)
+		sk_hash_update(&hash, &zero, sizeof zero);
+	sk_hash_final(&hash, out);
+}
+
+static size_t one_before(const struct sk_listing *list, size_t i)
+{
+	const char *worktree = worktree_of(list->entries.item[i]);
+
+	for (size_t k = i + 1; k < list->entries.n; k++)
+		if (!list->entries.item[k]->damaged &&
+		    strcmp(worktree_of(list->entries.item[k]), worktree) == 0)
+			return k;
+	return list->entries.n;
+}
+
+int sk_listing_paths(const struct sk_repo *repo, const struct sk_strv *paths,
+                     struct sk_listing *list)
+{
+	size_t n = list->entries.n;
+	struct sk_oid *state = calloc(n + 1, sizeof *state);
+	int rc = state ? 0 : sk_error_oom();
+
+	for (size_t i = 0; !rc && i < n; i++)
+		if (!list->entries.item[i]->damaged)
+			rc = state_of(repo, paths, list->entries.item[i], &state[i]);
+	if (!rc)
+		nothing_state(paths, &state[n]);
+	for (size_t i = 0; !rc && i < n; i++)
+		if (list->entries.item[i]->damaged ||
+		    sk_oid_eq(&state[i], &state[one_before(list, i)]))
+			list->shown[i] = false;
+	free(state);
+	return rc;
+}
+
+void sk_listing_limit(struct sk_listing *list, time_t since, time_t until, size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->entries.n; i++) {
+		time_t t = list->entries.item[i]->created;
+
+		if (list->shown[i] && (t < since || t > until || count == max))
+			list->shown[i] = false;
+		count += list->shown[i];
+	}
+}
+
+static const char *label(const struct sk_entry *e)
+{
+	const char *trigger = e->kind == SK_BACKUP ? sk_entry_get(e, "Sk-Trigger") : NULL;
+
+	return trigger ? trigger : sk_kind_name(e->kind);
+}
+
+int sk_entry_line(const struct sk_entry *e, struct sk_buf *out)
+{
+	struct sk_buf age = SK_BUF_INIT, text = SK_BUF_INIT;
+	int rc;
+
+	(void)sk_add_age(&age, e->created, sk_now());
+	if (e->damaged) {
+		(void)sk_buf_addf(out, "%-15s %sdamaged: ", sk_buf_str(&age), sk_color(SK_RED));
+		(void)sk_add_text(out, e->damage, strlen(e->damage));
+		(void)sk_buf_adds(out, sk_color_reset());
+	} else {
+		(void)sk_add_text(&text, label(e), strlen(label(e)));
+		(void)sk_buf_addf(out, "%-15s %s%-16s%s %6lu changed  ", sk_buf_str(&age),
+		                  sk_color(e->kind == SK_BACKUP ? SK_CYAN : SK_GREEN),
+		                  sk_buf_str(&text), sk_color_reset(),
+		                  sk_entry_number(e, "Sk-Changed"));
+		(void)sk_add_text(out, e->title, strlen(e->title));
+	}
+	rc = sk_buf_ok(&age);
+	if (!rc)
+		rc = sk_buf_ok(&text);
+	sk_buf_free(&age);
+	sk_buf_free(&text);
+	return rc ? rc : sk_buf_ok(out);
+}
+
+static int print_one(const struct sk_listing *list, size_t i, size_t width, struct sk_buf *line)
+{
+	const struct sk_entry *e = list->entries.item[i];
+	struct sk_buf tiers = SK_BUF_INIT;
+	int rc;
+
+	sk_buf_clear(line);
+	(void)sk_buf_addf(line, "%s%-*s%s  ", sk_color(SK_YELLOW), (int)width, e->id,
+	                  sk_color_reset());
+	rc = sk_entry_line(e, line);
+	if (!rc && list->reason[i] && sk_retention_words(list->reason[i], &tiers) == 0)
+		(void)sk_buf_addf(line, "  %s(%s)%s", sk_color(SK_DIM), sk_buf_str(&tiers),
+		                  sk_color_reset());
+	sk_buf_free(&tiers);
+	(void)sk_buf_addc(line, '\n');
+	if (!rc)
+		rc = sk_buf_ok(line);
+	if (!rc)
+		sk_out(line->ptr, line->len);
+	return rc;
+}
+
+static void print_day(const struct sk_entry *e, char last[32])
+{
+	char day[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&e->created, &tm))
+		(void)strftime(day, sizeof day, "%Y-%m-%d %A", &tm);
+	if (strcmp(day, last) == 0)
+		return;
+	sk_outf("%s%s%s%s\n", *last ? "\n" : "", sk_color(SK_BOLD), day, sk_color_reset());
+	memcpy(last, day, sizeof day);
+}
+
+int sk_listing_print(const struct sk_listing *list)
+{
+	struct sk_buf line = SK_BUF_INIT;
+	bool days = sk_out_terminal();
+	char last[32] = "";
+	size_t width = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < list->entries.n; i++) {
+		size_t n = strlen(list->entries.item[i]->id);
+
+		if (list->shown[i] && n > width)
+			width = n;
+	}
+	for (size_t i = 0; !rc && !sk_out_failed() && i < list->entries.n; i++) {
+		if (!list->shown[i])
+			continue;
+		if (days)
+			print_day(list->entries.item[i], last);
+		rc = print_one(list, i, width, &line);
+	}
+	sk_buf_free(&line);
+	return rc;
+}
+
+int sk_listing_json(const struct sk_repo *repo, const struct sk_listing *list)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; all && i < list->entries.n; i++) {
+		json_t *one;
+
+		if (!list->shown[i])
+			continue;
+		one = sk_entry_json(repo, list->entries.item[i], false);
+		one = sk_json_add(one, "tiers", sk_words_json(list->reason[i]));
+		if (json_array_append_new(all, one) != 0) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	return sk_out_json(sk_json_add(json_object(), "entries", all));
+}
+
+void sk_listing_ids(const struct sk_listing *list)
+{
+	for (size_t i = 0; i < list->entries.n; i++)
+		if (list->shown[i])
+			sk_out(list->entries.item[i]->id, strlen(list->entries.item[i]->id) + 1);
+}
+
+static void add_revision(const struct sk_entry *e, size_t width, struct sk_buf *out)
+{
+	const char *name = e->damaged ? NULL : sk_entry_get(e, "Sk-Name");
+	char when[20];
+
+	sk_format_local(e->created, when);
+	(void)sk_buf_addf(out, "%s%-*s%s  %.16s  ", sk_color(SK_YELLOW), (int)width, e->id,
+	                  sk_color_reset(), when);
+	if (e->damaged) {
+		(void)sk_buf_addf(out, "%sdamaged: ", sk_color(SK_RED));
+		(void)sk_add_text(out, e->damage, strlen(e->damage));
+		(void)sk_buf_adds(out, sk_color_reset());
+	} else {
+		name = name ? name : e->title;
+		(void)sk_add_text(out, name, strlen(name));
+		if (*e->description) {
+			(void)sk_buf_adds(out, ": ");
+			(void)sk_add_text(out, e->description, strlen(e->description));
+		}
+	}
+	(void)sk_buf_addc(out, '\n');
+}
+
+int sk_listing_revisions(const struct sk_listing *list, struct sk_buf *out)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < list->entries.n; i++) {
+		size_t n = strlen(list->entries.item[i]->id);
+
+		width = list->shown[i] && n > width ? n : width;
+	}
+	for (size_t i = 0; i < list->entries.n; i++)
+		if (list->shown[i])
+			add_revision(list->entries.item[i], width, out);
+	return sk_buf_ok(out);
+}

@@ -1,0 +1,132 @@
+#include "command/command.h"
+
+#include <string.h>
+
+#define OPTIONS(...)                                                                               \
+	(const struct sk_option[])                                                                 \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0, NULL, NULL, NULL                                                        \
+		}                                                                                  \
+	}
+#define NO_OPTIONS                                                                                 \
+	(const struct sk_option[])                                                                 \
+	{                                                                                          \
+		{                                                                                  \
+			0, NULL, NULL, NULL                                                        \
+		}                                                                                  \
+	}
+#define USAGE(...)                                                                                 \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
+
+#define OPT_AT                                                                                     \
+	{                                                                                          \
+		0, "at", "TIME", "the newest state not after TIME, a date as git reads it"         \
+	}
+#define OPT_DRY                                                                                    \
+	{                                                                                          \
+		0, "dry-run", NULL, "say what would be done, and do nothing"                       \
+	}
+#define OPT_STAGED                                                                                 \
+	{                                                                                          \
+		0, "staged", NULL, "the staged state too"                                          \
+	}
+#define OPT_YES                                                                                    \
+	{                                                                                          \
+		'y', "yes", NULL, "do not ask"                                                     \
+	}
+#define OPT_SINCE                                                                                  \
+	{                                                                                          \
+		0, "since", "TIME", "only those made at TIME or later"                             \
+	}
+#define OPT_UNTIL                                                                                  \
+	{                                                                                          \
+		0, "until", "TIME", "only those made at TIME or earlier"                           \
+	}
+
+const struct sk_option sk_common_options[] = {
+	{ 'C', "", "DIR", "work as if started in DIR" },
+	{ 'q', "quiet", NULL, "no remarks on standard error" },
+	{ 0, "json", NULL, "one JSON object instead of text" },
+	{ 0, "color", "WHEN", "auto, always or never" },
+	{ 'z', "", NULL, "names as they are, each ended by a NUL byte" },
+	{ 'h', "help", NULL, "this help" },
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct sk_command sk_commands[] = {
+	{ "init", sk_cmd_init, SK_NEEDS_REPO, SK_TAKES_JSON, "enable SafeKeep in this repository",
+	  USAGE("[--no-guard] [--no-service] [--no-hooks]"),
+	  OPTIONS({ 0, "no-guard", NULL, "do not save before git commands that overwrite files" },
+	          { 0, "no-service", NULL, "do not use the background service" },
+	          { 0, "no-hooks", NULL, "do not save on commit, checkout, merge and rebase" }) },
+	{ "uninit", sk_cmd_uninit, SK_NEEDS_REPO, SK_TAKES_JSON,
+	  "put every file and setting back as it was", USAGE("[--purge]"),
+	  OPTIONS({ 0, "purge", NULL, "delete all backups, revisions and releases too" }) },
+	{ "backup", sk_cmd_backup, SK_NEEDS_NOTHING, SK_TAKES_JSON, "save the present state",
+	  USAGE("[-m MSG] [--if-due] [--all-repos]"),
+	  OPTIONS({ 'm', "message", "MSG", "title of the backup" },
+	          { 0, "if-due", NULL, "only when the newest one is older than backup.interval" },
+	          { 0, "all-repos", NULL, "in every repository where SafeKeep is enabled" }) },
+	{ "list", sk_cmd_list, SK_NEEDS_ENABLED, SK_TAKES_JSON | SK_TAKES_NUL | SK_TAKES_PATHS,
+	  "what can be brought back, newest first",
+	  USAGE("[backups|revisions|releases|all] [--since TIME] [--until TIME] [-n N] "
+	        "[--all-worktrees] [-- PATH...]"),
+	  OPTIONS(OPT_SINCE, OPT_UNTIL, { 'n', "max-count", "N", "at most N" },
+	          { 0, "all-worktrees", NULL, "those of linked worktrees too" }) },
+	{ "show", sk_cmd_show, SK_NEEDS_ENABLED, SK_TAKES_JSON | SK_TAKES_NUL,
+	  "all about one entry, or a file or folder in it", USAGE("ID [PATH]"), NO_OPTIONS },
+	{ "diff", sk_cmd_diff, SK_NEEDS_ENABLED, SK_TAKES_JSON | SK_TAKES_PATHS,
+	  "what changed since the newest, since ID, or between two",
+	  USAGE("[ID [ID]] [--stat] [-- PATH...]"),
+	  OPTIONS({ 0, "stat", NULL, "only how much changed in each file" }) },
+	{ "cat", sk_cmd_cat, SK_NEEDS_ENABLED, 0, "a file as it was, on standard output",
+	  USAGE("ID PATH"), NO_OPTIONS },
+	{ "restore", sk_cmd_restore, SK_NEEDS_ENABLED, SK_TAKES_JSON | SK_TAKES_PATHS,
+	  "bring some files or folders back",
+	  USAGE("[ID|--at TIME] [--dry-run] [--staged] -- PATH..."),
+	  OPTIONS(OPT_AT, OPT_DRY, OPT_STAGED) },
+	{ "rollback", sk_cmd_rollback, SK_NEEDS_ENABLED, SK_TAKES_JSON,
+	  "bring everything back; without ID: choose from a list",
+	  USAGE("[ID|--at TIME] [--yes] [--dry-run] [--staged] [--head]"),
+	  OPTIONS(OPT_AT, OPT_YES, OPT_DRY, OPT_STAGED,
+	          { 0, "head", NULL, "HEAD and the branch it was on too" }) },
+	{ "undo", sk_cmd_undo, SK_NEEDS_ENABLED, SK_TAKES_JSON,
+	  "take back the last restore, rollback, run or guarded git command",
+	  USAGE("[--yes] [--dry-run]"), OPTIONS(OPT_YES, OPT_DRY) },
+	{ "revise", sk_cmd_revise, SK_NEEDS_ENABLED, SK_TAKES_JSON | SK_TAKES_NUL,
+	  "save the present state under a name, for good",
+	  USAGE("[--stable|--pre] [NAME [DESCRIPTION]]", "--list", "--delete ID"),
+	  OPTIONS({ 0, "stable", NULL, "the name begins with Stable_: a state known to be good" },
+	          { 0, "pre", NULL, "the name begins with Pre_: a state before a risky change" },
+	          { 0, "list", NULL, "the revisions, newest first" },
+	          { 0, "delete", "ID", "delete one revision" }) },
+	{ "prune", sk_cmd_prune, SK_NEEDS_ENABLED, SK_TAKES_JSON,
+	  "delete the backups that the retention rules let go", USAGE("[--dry-run]"),
+	  OPTIONS(OPT_DRY) },
+	{ "run", sk_cmd_run, SK_NEEDS_ENABLED, SK_TAKES_PATHS,
+	  "run a command between two backups, so that it can be undone", USAGE("-- CMD..."),
+	  NO_OPTIONS },
+	{ NULL, NULL, SK_NEEDS_NOTHING, 0, NULL, NULL, NULL },
+};
+
+const struct sk_command *sk_command_find(const char *name)
+{
+	for (const struct sk_command *c = sk_commands; c->name; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+bool sk_command_takes(const struct sk_command *command, const struct sk_option *common)
+{
+	if (strcmp(common->name, "json") == 0)
+		return command && (command->takes & SK_TAKES_JSON);
+	if (common->key == 'z')
+		return command && (command->takes & SK_TAKES_NUL);
+	return true;
+}
