@@ -55,7 +55,12 @@ int sk_error_prefix(int code, const char *fmt, ...)
 	set_message(fmt, ap);
 	va_end(ap);
 	len = strlen(message);
-	(void)snprintf(message + len, sizeof message - len, ": %s", old);
+	if (len + 2 >= sizeof message)
+		return code;
+	memcpy(message + len, ": ", 3);
+	len += 2;
+	memcpy(message + len, old, sizeof message - len);
+	message[sizeof message - 1] = '\0';
 	return code;
 }
 
