@@ -18,7 +18,8 @@
 enum {
 	SK_KEEP_NEWEST = 1, SK_KEEP_FUTURE = 2, SK_KEEP_RECENT = 4, SK_KEEP_LAST = 8,
 	SK_KEEP_HOURLY = 16, SK_KEEP_DAILY = 32, SK_KEEP_WEEKLY = 64, SK_KEEP_MONTHLY = 128,
-	SK_OVER_CAP = 256 /* dropped by max_per_day although a rule would keep it */
+	SK_OVER_CAP = 256, /* dropped by max_per_day although a rule would keep it */
+	SK_KEEP_DAMAGED = 512 /* cannot be read: left for people to look at (sk_prune_run only) */
 };
 
 /* `created` newest first; `reason[i]` gets SK_KEEP_* bits, or 0 / SK_OVER_CAP alone: to be dropped.
