@@ -1,0 +1,340 @@
+#include "repo/repo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <git2/sys/repository.h>
+
+#include "base/io.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "repo/discover.h"
+#include "repo/trust.h"
+
+int sk_error_git(int code, const char *fmt, ...)
+{
+	const git_error *e = git_error_last();
+	const char *words = e && e->message && *e->message ? e->message : "unknown error";
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	return sk_error(code, "%s: %.*s", text, (int)strcspn(words, "\r\n"), words);
+}
+
+/* libgit2 stays initialised to the end of the process: starting it costs 7 ms, and objects may
+ * outlive the repository that they came from. */
+static int git_started;
+
+static void start_git(void)
+{
+	static const char *extensions[] = { "noop-v1",          "partialclone", "preciousobjects",
+		                            "worktreeconfig",   "objectformat", "refstorage",
+		                            "relativeworktrees" };
+
+	git_started = git_libgit2_init();
+	if (git_started <= 0)
+		return;
+	/* the owner was checked before, by git's rules; the kind too */
+	if (git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0) < 0 ||
+	    git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, extensions,
+	                     sizeof extensions / sizeof *extensions) < 0 ||
+	    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1) < 0 ||
+	    git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1) < 0 ||
+	    git_libgit2_opts(GIT_OPT_ENABLE_STRICT_OBJECT_CREATION, 0) < 0)
+		git_started = -1;
+}
+
+static int need_git(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, start_git);
+	return git_started > 0 ? 0 : sk_error_git(SK_EIO, "cannot start libgit2");
+}
+
+/* The layers that git itself reads, in its order; libgit2 would take ~/.gitconfig whatever
+ * GIT_CONFIG_GLOBAL says, and no config.worktree. */
+static int set_config(struct sk_repo *repo)
+{
+	struct sk_git_config_file file[SK_GIT_CONFIG_FILES];
+	git_config *config = NULL;
+	char *local = NULL, *own = NULL;
+	int err = 0, rc = sk_git_config_files(file);
+
+	if (rc)
+		return rc;
+	rc = sk_join(&local, repo->commondir, "config");
+	if (!rc && sk_worktree_config(repo->commondir))
+		rc = sk_join(&own, repo->gitdir, "config.worktree");
+	if (rc)
+		goto out;
+	err = git_config_new(&config);
+	for (size_t i = 0; i < SK_GIT_CONFIG_FILES && !err; i++)
+		if (file[i].path && access(file[i].path, R_OK) == 0)
+			err = git_config_add_file_ondisk(config, file[i].path,
+			                                 (git_config_level_t)file[i].level,
+			                                 repo->git, 1);
+	if (!err)
+		err = git_config_add_file_ondisk(config, local, GIT_CONFIG_LEVEL_LOCAL, repo->git,
+		                                 1);
+	if (!err && own)
+		err = git_config_add_file_ondisk(config, own, GIT_CONFIG_LEVEL_APP, repo->git, 1);
+	if (!err)
+		err = git_repository_set_config(repo->git, config);
+	if (err)
+		rc = sk_error_git(SK_EREPO, "cannot read git's configuration");
+out:
+	git_config_free(config);
+	sk_git_config_files_clear(file);
+	free(local);
+	free(own);
+	return rc;
+}
+
+static int open_git(struct sk_repo *repo)
+{
+	/* as if bare: the working tree is the one that was found, not what libgit2 would take */
+	if (git_repository_open_ext(&repo->git, repo->gitdir,
+	                            GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_BARE,
+	                            NULL) < 0)
+		return sk_error_git(SK_EREPO, "cannot open %s", sk_name(repo->gitdir));
+	if (git_repository_set_workdir(repo->git, repo->worktree, 0) < 0)
+		return sk_error_git(SK_EREPO, "cannot open %s", sk_name(repo->gitdir));
+	return set_config(repo);
+}
+
+static int load_config(struct sk_repo *repo)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	struct sk_config_source source[5];
+	char *user = NULL, *project = NULL, *shared = NULL, *own = NULL, *trust = NULL;
+	size_t n = 0;
+	int rc = 0;
+
+	source[n++] = (struct sk_config_source){ "/etc/safekeep.ini", false, NULL };
+	if (xdg && *xdg == '/')
+		rc = sk_join(&user, xdg, "safekeep/safekeep.ini");
+	else if (home && *home)
+		rc = sk_join(&user, home, ".config/safekeep/safekeep.ini");
+	if (!rc)
+		rc = sk_join(&project, repo->worktree, ".safekeep.ini");
+	if (!rc)
+		rc = sk_join(&shared, repo->skdir, "safekeep.ini");
+	if (!rc)
+		rc = sk_join(&trust, repo->skdir, SK_TRUST_FILE);
+	if (!rc && strcmp(repo->skdir, repo->sklocal) != 0)
+		rc = sk_join(&own, repo->sklocal, "safekeep.ini");
+	if (rc)
+		goto out;
+	if (user)
+		source[n++] = (struct sk_config_source){ user, false, NULL };
+	source[n++] = (struct sk_config_source){ project, true, trust };
+	source[n++] = (struct sk_config_source){ shared, false, NULL };
+	if (own)
+		source[n++] = (struct sk_config_source){ own, false, NULL };
+	rc = sk_config_load(source, n, &repo->config);
+out:
+	free(user);
+	free(project);
+	free(shared);
+	free(own);
+	free(trust);
+	return rc;
+}
+
+/* Where we stand below the worktree, with a slash at the end; "" at its top or outside. */
+static int set_prefix(struct sk_repo *repo, const char *here)
+{
+	size_t len = strcmp(repo->worktree, "/") == 0 ? 0 : strlen(repo->worktree);
+	int n = 0;
+
+	if (strncmp(here, repo->worktree, len) == 0 && here[len] == '/' && here[len + 1])
+		n = asprintf(&repo->prefix, "%s/", here + len + 1);
+	else if (!(repo->prefix = strdup("")))
+		n = -1;
+	if (n < 0) {
+		repo->prefix = NULL;
+		return sk_error_oom();
+	}
+	return 0;
+}
+
+/* A linked worktree may itself be called "main": then its id has the slash that no name has. */
+static int set_id(struct sk_repo *repo)
+{
+	const char *name = strrchr(repo->gitdir, '/') + 1;
+
+	if (strcmp(repo->gitdir, repo->commondir) == 0)
+		name = "main";
+	else if (strcmp(name, "main") == 0)
+		name = "worktrees/main";
+	repo->worktree_id = strdup(name);
+	return repo->worktree_id ? 0 : sk_error_oom();
+}
+
+static int fill(struct sk_repo *repo, struct sk_place *place)
+{
+	char *installed = NULL;
+	int rc;
+
+	repo->worktree = place->worktree;
+	repo->gitdir = place->gitdir;
+	repo->commondir = place->commondir;
+	place->worktree = place->gitdir = place->commondir = NULL;
+	rc = set_prefix(repo, place->here);
+	if (!rc)
+		rc = set_id(repo);
+	if (!rc)
+		rc = sk_join(&repo->skdir, repo->commondir, "sk");
+	if (!rc)
+		rc = sk_join(&repo->sklocal, repo->gitdir, "sk");
+	if (!rc)
+		rc = sk_join(&installed, repo->skdir, "installed");
+	if (rc)
+		return rc;
+	repo->enabled = sk_exists(installed);
+	free(installed);
+	repo->wtfd = open(repo->worktree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (repo->wtfd < 0)
+		return sk_error_errno(SK_EIO, "cannot read the folder %s", sk_name(repo->worktree));
+	rc = open_git(repo);
+	return rc ? rc : load_config(repo);
+}
+
+int sk_repo_open(const char *dir, struct sk_repo **out)
+{
+	struct sk_place place;
+	struct sk_repo *repo = NULL;
+	int rc = sk_discover(dir, &place);
+
+	if (!rc)
+		rc = need_git();
+	if (!rc)
+		rc = sk_place_owner(&place);
+	if (!rc)
+		rc = sk_place_worktree(&place);
+	/* whatever came of it: what git told its hook of this repository is true of no other */
+	sk_clear_git_env();
+	if (rc)
+		goto out;
+	repo = calloc(1, sizeof *repo);
+	if (!repo) {
+		rc = sk_error_oom();
+		goto out;
+	}
+	repo->wtfd = -1;
+	rc = fill(repo, &place);
+	if (!rc) {
+		*out = repo;
+		repo = NULL;
+	}
+out:
+	sk_repo_close(repo);
+	sk_place_clear(&place);
+	return rc;
+}
+
+void sk_repo_close(struct sk_repo *repo)
+{
+	if (!repo)
+		return;
+	git_repository_free(repo->git);
+	sk_config_free(repo->config);
+	if (repo->wtfd >= 0)
+		(void)close(repo->wtfd);
+	free(repo->worktree);
+	free(repo->gitdir);
+	free(repo->commondir);
+	free(repo->prefix);
+	free(repo->worktree_id);
+	free(repo->skdir);
+	free(repo->sklocal);
+	free(repo);
+}
+
+int sk_repo_index_path(const struct sk_repo *repo, char **out)
+{
+	return sk_join(out, repo->gitdir, "index");
+}
+
+static int head_branch(const char *target, char **out)
+{
+	const char *name = strncmp(target, "refs/heads/", 11) == 0 ? target + 11 : target;
+
+	*out = strdup(name);
+	return *out ? 0 : sk_error_oom();
+}
+
+int sk_repo_head(const struct sk_repo *repo, struct sk_oid *oid, char **branch)
+{
+	git_reference *head = NULL;
+	char *name = NULL;
+	git_oid id;
+	int rc = 0, err;
+
+	memset(&id, 0, sizeof id);
+	if (git_reference_lookup(&head, repo->git, "HEAD") < 0)
+		return sk_error_git(SK_EDAMAGED, "cannot read HEAD of %s", sk_name(repo->gitdir));
+	if (git_reference_type(head) == GIT_REFERENCE_SYMBOLIC) {
+		const char *target = git_reference_symbolic_target(head);
+
+		err = git_reference_name_to_id(&id, repo->git, target);
+		if (err < 0 && err != GIT_ENOTFOUND)
+			rc = sk_error_git(SK_EDAMAGED, "cannot read %s", sk_name(target));
+		if (err < 0)
+			memset(&id, 0, sizeof id);
+		if (!rc)
+			rc = head_branch(target, &name);
+	} else {
+		git_oid_cpy(&id, git_reference_target(head));
+	}
+	git_reference_free(head);
+	if (rc)
+		return rc;
+	memcpy(oid->id, id.id, SK_OID_RAW);
+	*branch = name;
+	return 0;
+}
+
+int sk_repo_read(const struct sk_repo *repo, const struct sk_oid *oid, git_odb_object **out)
+{
+	git_odb_object *object;
+	git_odb *odb;
+	git_oid id;
+	int err;
+
+	memcpy(id.id, oid->id, SK_OID_RAW);
+	if (git_repository_odb(&odb, repo->git) < 0)
+		return sk_error_git(SK_EIO, "cannot open the objects of %s", sk_name(repo->gitdir));
+	err = git_odb_read(&object, odb, &id);
+	git_odb_free(odb);
+	if (err == GIT_ENOTFOUND)
+		return sk_error(SK_EDAMAGED, "object %s is missing", sk_oid_str(oid));
+	if (err < 0)
+		return sk_error_git(SK_EDAMAGED, "object %s cannot be read", sk_oid_str(oid));
+	*out = object;
+	return 0;
+}
+
+bool sk_repo_has(const struct sk_repo *repo, const struct sk_oid *oid)
+{
+	git_odb *odb;
+	git_oid id;
+	bool has;
+
+	memcpy(id.id, oid->id, SK_OID_RAW);
+	if (git_repository_odb(&odb, repo->git) < 0)
+		return false;
+	has = git_odb_exists(odb, &id) == 1;
+	git_odb_free(odb);
+	return has;
+}
