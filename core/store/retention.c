@@ -129,7 +129,7 @@ static void plan(const struct sk_retention *p, const struct moment *all, struct 
 	if (n)
 		reason[all[future < n ? future : 0].at] |= SK_KEEP_NEWEST;
 	for (size_t i = future; i < n; i++) {
-		if (now - all[i].t < RECENT_S)
+		if (all[i].t > now - RECENT_S)
 			reason[all[i].at] |= SK_KEEP_RECENT;
 		if (i - future < p->keep_last)
 			reason[all[i].at] |= SK_KEEP_LAST;
