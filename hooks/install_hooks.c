@@ -498,7 +498,22 @@ static int place_dispatchers(struct sk_place *p, const char *folder, const char 
 	return rc;
 }
 
-/* Removes our dispatchers; a file of somebody else's stays, and its folder with it. */
+/* What a manager has put among our dispatchers is not ours to remove with SKDIR. */
+static int keep_foreign(struct sk_place *p)
+{
+	struct sk_buf kept = SK_BUF_INIT;
+	int rc = sk_buf_addf(&kept, "%s/sk-hooks-kept", p->repo->commondir);
+
+	if (!rc && rename(p->dispatch, kept.ptr) < 0)
+		rc = sk_error_errno(SK_EIO, "cannot rename '%s' to '%s'", p->dispatch, kept.ptr);
+	if (!rc)
+		(void)sk_place_act(p, &rc, sk_place_show(p, kept.ptr), "",
+		                   "hooks of another program in %s are kept in",
+		                   sk_place_show(p, p->dispatch));
+	sk_buf_free(&kept);
+	return rc;
+}
+
 int sk_unplace_dispatch(struct sk_place *p)
 {
 	struct hook_file f = HOOK_FILE_INIT;
@@ -514,12 +529,9 @@ int sk_unplace_dispatch(struct sk_place *p)
 			rc = look(path.ptr, &f);
 		if (!rc && f.kind == OUR_DISPATCH && unlink(path.ptr) < 0)
 			rc = sk_error_errno(SK_EIO, "cannot remove '%s'", path.ptr);
-		if (!rc && f.kind != OUR_DISPATCH && f.kind != NOTHING)
-			(void)sk_place_act(p, &rc, "stays: it is not ours", "", "%s",
-			                   sk_place_show(p, path.ptr));
 	}
-	if (!rc)
-		(void)rmdir(p->dispatch);
+	if (!rc && rmdir(p->dispatch) < 0 && (errno == ENOTEMPTY || errno == EEXIST))
+		rc = keep_foreign(p);
 	sk_strv_free(&names);
 	sk_buf_free(&path);
 	sk_buf_free(&f.text);
@@ -653,31 +665,45 @@ static int set_dispatch(struct sk_place *p, const struct sk_setting *s, const ch
 	return rc;
 }
 
-/* core.hooksPath is ours: the dispatchers follow what would hold without us. */
-static int keep_dispatch(struct sk_place *p, const struct sk_setting *s, struct sk_claim *claim,
-                         bool *kept)
+/* core.hooksPath is ours and stays: the dispatchers follow what would hold without us (`base`,
+ * NULL: git's own folder), and the setting follows a repository that was moved. */
+static int keep_dispatch(struct sk_place *p, const char *file, const char *base, const char *folder)
+{
+	const struct sk_want want = { "core.hooksPath", p->dispatch, false };
+	int rc = place_dispatchers(p, folder, base ? base : folder);
+
+	return rc ? rc : sk_place_config(p, file, &want, 1, false);
+}
+
+/* The setting that ours replaced is gone. */
+static int drop_dispatch(struct sk_place *p, const char *file)
+{
+	int rc = 0;
+
+	if (!sk_place_act(p, &rc, "is no longer needed", "is no longer needed",
+	                  "git sk's core.hooksPath"))
+		return rc;
+	rc = sk_unplace_config(p, file, "core.hooksPath");
+	return rc ? rc : sk_unplace_dispatch(p);
+}
+
+/* Our own setting holds already: *again says whether the hooks are to be put elsewhere. */
+static int place_again(struct sk_place *p, const struct sk_setting *s, const struct sk_claim *claim,
+                       bool *again)
 {
 	const char *base = claim->edit.was ? p->record.hooks_path : s->below;
 	struct sk_buf folder = SK_BUF_INIT;
-	char *file;
-	int rc;
+	char *file = strdup(claim->file);
+	bool may = false;
+	int rc = file ? full_folder(p, base, &folder) : sk_error_oom();
 
-	*kept = base != NULL;
-	if (base) {
-		rc = full_folder(p, base, &folder);
-		if (!rc)
-			rc = place_dispatchers(p, folder.ptr, base);
-		sk_buf_free(&folder);
-		return rc;
-	}
-	/* the setting above that it replaced is gone */
-	file = strdup(claim->file);
-	rc = file ? 0 : sk_error_oom();
-	if (!rc && sk_place_act(p, &rc, "is no longer needed", "is no longer needed",
-	                        "setting core.hooksPath"))
-		rc = sk_unplace_config(p, file, "core.hooksPath");
-	if (!rc && !p->dry)
-		rc = sk_unplace_dispatch(p);
+	if (!rc && !base)
+		rc = may_write(p, folder.ptr, &may);
+	if (!rc)
+		rc = may ? drop_dispatch(p, file) : keep_dispatch(p, file, base, folder.ptr);
+	if (!rc)
+		*again = may && !p->dry;
+	sk_buf_free(&folder);
 	free(file);
 	return rc;
 }
@@ -687,12 +713,12 @@ int sk_place_hooks(struct sk_place *p, struct sk_setting *s)
 	struct sk_claim *claim = sk_record_find(&p->record, NULL, "core.hooksPath", NULL);
 	struct sk_buf folder = SK_BUF_INIT;
 	const char *value = s->value;
-	bool may = false, kept = false;
+	bool may = false, again = false;
 	int rc = 0;
 
 	if (claim && value && strcmp(claim->edit.value, value) == 0) {
-		rc = keep_dispatch(p, s, claim, &kept);
-		if (rc || kept || p->dry)
+		rc = place_again(p, s, claim, &again);
+		if (rc || !again)
 			return rc;
 		value = NULL;
 	}
