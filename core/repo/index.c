@@ -219,9 +219,9 @@ const struct sk_index_entry *sk_index_find(const struct sk_index *index, const c
                                            size_t len, unsigned stage)
 {
 	size_t i = lower_bound(index, path, len, 0, stage);
-	const struct sk_index_entry *e = index->entry + i;
+	const struct sk_index_entry *e = i < index->n ? &index->entry[i] : NULL;
 
-	return i < index->n && is_path(e, path, len) && e->stage == stage ? e : NULL;
+	return e && is_path(e, path, len) && e->stage == stage ? e : NULL;
 }
 
 size_t sk_index_lower(const struct sk_index *index, const char *path, size_t len)

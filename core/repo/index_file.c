@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 /* Version 4 repeats a path's beginning by its length, so that a small hostile file could unfold
  * to any size; true ones unfold to about twice theirs. */
 #define STRINGS_MAX(file_len) ((size_t)64 * 1024 * 1024 + 16 * (file_len))
+#define THREAD_MIN ((size_t)1024 * 1024)
 #define STRINGS_CHUNK ((size_t)256 * 1024)
 
 struct sk_index_strings {
@@ -403,25 +405,46 @@ static int parse_extensions(struct parser *ps)
 	return 0;
 }
 
-static int check_checksum(struct sk_index_file *file)
-{
+/* The checksum takes longer than all else, so that of a large file has a thread of its own. */
+struct checker {
+	const struct sk_index_file *file;
 	struct sk_oid real;
+	pthread_t thread;
+	bool threaded;
+};
+
+static void *checker_run(void *arg)
+{
+	struct checker *c = arg;
 	struct sk_hash h;
 
-	memcpy(file->checksum.id, file->data + file->len - SK_OID_RAW, SK_OID_RAW);
-	if (sk_oid_is_zero(&file->checksum))
-		return 0;
 	sk_hash_init(&h);
-	sk_hash_update(&h, file->data, file->len - SK_OID_RAW);
-	sk_hash_final(&h, &real);
-	if (!sk_oid_eq(&real, &file->checksum))
-		return sk_index_damaged("its checksum is wrong");
-	return 0;
+	sk_hash_update(&h, c->file->data, c->file->len - SK_OID_RAW);
+	sk_hash_final(&h, &c->real);
+	return NULL;
+}
+
+static void checker_start(struct checker *c)
+{
+	if (sk_oid_is_zero(&c->file->checksum))
+		return;
+	c->threaded =
+	        c->file->len >= THREAD_MIN && pthread_create(&c->thread, NULL, checker_run, c) == 0;
+	if (!c->threaded)
+		(void)checker_run(c);
+}
+
+static bool checker_ok(struct checker *c)
+{
+	if (c->threaded)
+		(void)pthread_join(c->thread, NULL);
+	return sk_oid_eq(&c->real, &c->file->checksum);
 }
 
 static int parse_file(struct sk_index_file *file)
 {
 	struct parser ps = { .file = file, .pos = HEADER };
+	struct checker checker = { .file = file };
 	int rc;
 
 	if (file->len < HEADER + SK_OID_RAW)
@@ -435,11 +458,13 @@ static int parse_file(struct sk_index_file *file)
 		                "its version is %u, and only 2 to 4 are known; set it back with "
 		                "'git update-index --index-version 4'",
 		                (unsigned)ps.version);
-	rc = check_checksum(file);
-	if (!rc)
-		rc = parse_entries(&ps, be32(file->data + 8));
+	memcpy(file->checksum.id, file->data + ps.end, SK_OID_RAW);
+	checker_start(&checker);
+	rc = parse_entries(&ps, be32(file->data + 8));
 	if (!rc)
 		rc = parse_extensions(&ps);
+	if (!checker_ok(&checker))
+		rc = sk_index_damaged("its checksum is wrong");
 	return rc;
 }
 

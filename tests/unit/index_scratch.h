@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <endian.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,15 +22,15 @@
 static char scratch[200];
 
 /* Runs a shell script in the scratch folder; what it prints goes to `out` when that is given. */
-static void run_input(const char *script, const struct sk_buf *input, struct sk_buf *out)
+static inline void run_input(const char *script, const struct sk_buf *input, struct sk_buf *out)
 {
 	const char *const argv[] = { "sh", "-ec", script, NULL };
 	struct sk_buf printed = SK_BUF_INIT;
 	struct sk_proc proc = { .argv = argv,
-				.dir = scratch,
-				.input = input ? input->ptr : NULL,
-				.input_len = input ? input->len : 0,
-				.output = out ? out : &printed };
+		                .dir = scratch,
+		                .input = input ? input->ptr : NULL,
+		                .input_len = input ? input->len : 0,
+		                .output = out ? out : &printed };
 	int status = -1;
 
 	assert_int_equal(sk_proc_run(&proc, &status), 0);
@@ -39,13 +40,13 @@ static void run_input(const char *script, const struct sk_buf *input, struct sk_
 	sk_buf_free(&printed);
 }
 
-static void run(const char *script)
+static inline void run(const char *script)
 {
 	run_input(script, NULL, NULL);
 }
 
-/* An empty repository, or only an empty folder before the first `run`. */
-static int scratch_setup(void **state)
+/* A new repository without a commit. */
+static inline int scratch_setup(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -65,13 +66,13 @@ static int scratch_setup(void **state)
 	return 0;
 }
 
-static int scratch_teardown(void **state)
+static inline int scratch_teardown(void **state)
 {
 	(void)state;
 	return sk_remove_tree(AT_FDCWD, scratch);
 }
 
-static const char *scratch_path(const char *name)
+static inline const char *scratch_path(const char *name)
 {
 	static char path[300];
 
@@ -79,16 +80,21 @@ static const char *scratch_path(const char *name)
 	return path;
 }
 
-static struct sk_index *read_index(void)
+static inline void put(struct sk_buf *buf, const void *data, size_t len)
 {
-	struct sk_index *index = NULL;
-	int rc = sk_index_read(scratch_path(".git/index"), &index);
+	assert_int_equal(sk_buf_add(buf, data, len), 0);
+}
 
-	if (rc)
-		print_error("%s\n", sk_error_message());
-	assert_int_equal(rc, 0);
-	assert_non_null(index);
-	return index;
+static inline void put32(struct sk_buf *buf, uint32_t v)
+{
+	v = htobe32(v);
+	put(buf, &v, sizeof v);
+}
+
+static inline void put64(struct sk_buf *buf, uint64_t v)
+{
+	v = htobe64(v);
+	put(buf, &v, sizeof v);
 }
 
 #endif

@@ -4,13 +4,25 @@
 
 #include "index_scratch.h"
 
+static struct sk_index *read_index(void)
+{
+	struct sk_index *index = NULL;
+	int rc = sk_index_read(scratch_path(".git/index"), &index);
+
+	if (rc)
+		print_error("%s\n", sk_error_message());
+	assert_int_equal(rc, 0);
+	assert_non_null(index);
+	return index;
+}
+
 /* What `git ls-files --stage --debug -z` prints of an entry, less git's flags. */
 static void add_entry_text(struct sk_buf *out, const struct sk_index_entry *e)
 {
 	sk_buf_addf(out, "%06o %s %u\t", e->mode, sk_oid_str(&e->oid), e->stage);
 	sk_buf_add(out, e->path, e->path_len + 1);
 	sk_buf_addf(out, "  ctime: %u:%u\n  mtime: %u:%u\n  dev: %u\tino: %u\n", e->ctime_s,
-		    e->ctime_ns, e->mtime_s, e->mtime_ns, e->dev, e->ino);
+	            e->ctime_ns, e->mtime_s, e->mtime_ns, e->dev, e->ino);
 	sk_buf_addf(out, "  uid: %u\tgid: %u\n  size: %u\tflags: ", e->uid, e->gid, e->size);
 }
 
@@ -53,7 +65,7 @@ static void check_same(const struct sk_index *index)
 
 /* Every valid node covers as many entries as lie below it; returns the number of valid nodes. */
 static size_t check_node(const struct sk_index *index, const struct sk_cache_tree *node,
-			 const char *path)
+                         const char *path)
 {
 	char below[4096];
 	size_t valid = 0, count = 0, len = strlen(path);
@@ -99,9 +111,9 @@ static unsigned version(void)
 	return v;
 }
 
-#define FILES                                                                          \
-	"mkdir -p a/b/c d 'a b' && echo 1 >a/1 && echo 2 >a/b/2 && echo 3 >a/b/c/3 &&" \
-	"echo 4 >d/4 && : >d/empty && echo 5 >'a b/5' && echo x >a.c && echo y >a-c &&" \
+#define FILES                                                                                      \
+	"mkdir -p a/b/c d 'a b' && echo 1 >a/1 && echo 2 >a/b/2 && echo 3 >a/b/c/3 &&"             \
+	"echo 4 >d/4 && : >d/empty && echo 5 >'a b/5' && echo x >a.c && echo y >a-c &&"            \
 	"ln -s a.c link && chmod +x a/1 && git add -A && git commit -qm 1;"
 
 static void test_missing(void **state)
@@ -175,15 +187,15 @@ static void test_v3(void **state)
 static void test_names(void **state)
 {
 	static const char script[] =
-		"printf x >\"$(printf 'new\\nline')\"; printf x >\"$(printf 'ff\\377')\";"
-		"printf x >'q\"uo\\te'; printf x >' '; printf x >-dash; mkdir -p .github ...;"
-		"printf x >.github/x; printf x >.../x; printf x >.gi; printf x >.gitt; printf x >é;"
-		"p=$(printf '%01000d/' 1 2 3 4 5); o=$(git hash-object -w -t blob /dev/null);"
-		"git add -A; git update-index --add --cacheinfo 100644,$o,${p}end;"
-		"git update-index --add --cacheinfo 100644,$o,$(printf %04095d 1);"
-		"git update-index --add --cacheinfo 100644,$o,$(printf %04094d 2);"
-		"git update-index --add --cacheinfo 160000,$(git hash-object -t commit --literally"
-		" /dev/null),sub";
+	        "printf x >\"$(printf 'new\\nline')\"; printf x >\"$(printf 'ff\\377')\";"
+	        "printf x >'q\"uo\\te'; printf x >' '; printf x >-dash; mkdir -p .github ...;"
+	        "printf x >.github/x; printf x >.../x; printf x >.gi; printf x >.gitt; printf x >é;"
+	        "p=$(printf '%01000d/' 1 2 3 4 5); o=$(git hash-object -w -t blob /dev/null);"
+	        "git add -A; git update-index --add --cacheinfo 100644,$o,${p}end;"
+	        "git update-index --add --cacheinfo 100644,$o,$(printf %04095d 1);"
+	        "git update-index --add --cacheinfo 100644,$o,$(printf %04094d 2);"
+	        "git update-index --add --cacheinfo 160000,$(git hash-object -t commit --literally"
+	        " /dev/null),sub";
 	struct sk_index *index;
 
 	(void)state;
@@ -208,7 +220,7 @@ static void test_v4(void **state)
 
 	(void)state;
 	run(FILES "git update-index --index-version 4; echo n >new; git add -N new;"
-		  "echo m >a/b/c/33; git add a/b/c/33; git update-index --skip-worktree a/b/2");
+	          "echo m >a/b/c/33; git add a/b/c/33; git update-index --skip-worktree a/b/2");
 	assert_int_equal(version(), 4);
 	index = read_index();
 	assert_int_equal(index->n, 11);
@@ -246,9 +258,10 @@ static void test_split(void **state)
 	run("git rm -qf $(seq -f f%g 1020 1100); git update-index --skip-worktree f1101");
 	check_split(219);
 	check_tree(2);
-	run("git update-index --index-version 4; echo more >f1111x; git add -A");
+	run("git update-index --index-version 4; git update-index --split-index; echo more "
+	    ">f1111x; git add -A");
 	check_split(220);
-	run("git rm -rqf .");
+	run("git update-index --no-skip-worktree f1101; git rm -rqf .");
 	check_split(0);
 	run("git reset -q --hard; git update-index --no-split-index");
 	assert_false(sk_exists(scratch_path("zzz")));
@@ -261,9 +274,9 @@ static void test_split_conflict(void **state)
 
 	(void)state;
 	run(FILES "git config splitIndex.maxPercentChange 100; git checkout -qb other;"
-		  "echo o >a.c; git commit -qam o; git checkout -q main; echo m >a.c;"
-		  "git commit -qam m; git update-index --split-index;"
-		  "git merge -q other >/dev/null 2>&1 || :");
+	          "echo o >a.c; git commit -qam o; git checkout -q main; echo m >a.c;"
+	          "git commit -qam m; git update-index --split-index;"
+	          "git merge -q other >/dev/null 2>&1 || :");
 	check_split(11);
 	index = read_index();
 	assert_null(sk_index_find(index, "a.c", 3, 0));
@@ -295,7 +308,7 @@ static void test_sparse(void **state)
 	assert_true(index->sparse);
 	check_same(index);
 	assert_int_equal(sk_index_find(index, "d/", 2, 0)->flags,
-			 SK_IE_SPARSE_DIR | SK_IE_SKIP_WORKTREE);
+	                 SK_IE_SPARSE_DIR | SK_IE_SKIP_WORKTREE);
 	assert_true(sk_index_has_dir(index, "d", 1));
 	assert_true(sk_index_has_dir(index, "d/x", 3));
 	assert_true(sk_index_has_dir(index, "d/x/y", 5));
@@ -315,8 +328,8 @@ static void test_conflict(void **state)
 
 	(void)state;
 	run(FILES "git checkout -qb other; echo o >a.c; git rm -q d/4; git commit -qam o;"
-		  "git checkout -q main; echo m >a.c; echo m >d/4; git commit -qam m;"
-		  "git merge -q other >/dev/null 2>&1 || :");
+	          "git checkout -q main; echo m >a.c; echo m >d/4; git commit -qam m;"
+	          "git merge -q other >/dev/null 2>&1 || :");
 	index = read_index();
 	check_same(index);
 	assert_int_equal(index->n, 9 + 3);
@@ -372,17 +385,17 @@ static bool matches(const struct stat_case *c)
 	return sk_index_stat_matches(&c->index, &c->e, &c->st);
 }
 
-#define MISMATCH(change)                           \
-	do {                                       \
-		struct stat_case c = { *index, *e, st }; \
-		change;                            \
-		assert_false(matches(&c));         \
+#define MISMATCH(change)                                                                           \
+	do {                                                                                       \
+		struct stat_case c = { *index, *e, st };                                           \
+		change;                                                                            \
+		assert_false(matches(&c));                                                         \
 	} while (0)
-#define MATCH(change)                              \
-	do {                                       \
-		struct stat_case c = { *index, *e, st }; \
-		change;                            \
-		assert_true(matches(&c));          \
+#define MATCH(change)                                                                              \
+	do {                                                                                       \
+		struct stat_case c = { *index, *e, st };                                           \
+		change;                                                                            \
+		assert_true(matches(&c));                                                          \
 	} while (0)
 
 static void check_fields(const struct sk_index *index, const struct sk_index_entry *e)
@@ -416,7 +429,7 @@ static void check_fields(const struct sk_index *index, const struct sk_index_ent
 	MISMATCH(c.index.mtime = c.st.st_mtim; c.index.mtime.tv_sec--);
 	MISMATCH(c.index.mtime = (struct timespec){ 0 });
 	MISMATCH(c.index.mtime = c.st.st_mtim; c.e.mtime_ns = 5; c.st.st_mtim.tv_nsec = 5;
-		 c.index.mtime.tv_nsec = 4);
+	         c.index.mtime.tv_nsec = 4);
 	MATCH(c.e.mtime_ns = 5; c.st.st_mtim.tv_nsec = 5; c.index.mtime = c.st.st_mtim;
 	      c.index.mtime.tv_nsec = 6);
 }
@@ -489,12 +502,12 @@ static void test_large(void **state)
 
 	(void)state;
 	for (int i = 0; i < N; i++)
-		sk_buf_addf(&in, "100644 %040x\tsrc/component%03d/folder%02d/file_%05d.c\n",
-			    i + 1, i / 1000, i / 50 % 20, i);
+		sk_buf_addf(&in, "100644 %040x\tsrc/component%03d/folder%02d/file_%05d.c\n", i + 1,
+		            i / 1000, i / 50 % 20, i);
 	assert_int_equal(sk_buf_ok(&in), 0);
 	run_input("git config index.threads 4; git config index.recordEndOfIndexEntries true;"
-		  "git config index.recordOffsetTable true; git update-index --index-info",
-		  &in, NULL);
+	          "git config index.recordOffsetTable true; git update-index --index-info",
+	          &in, NULL);
 	assert_true(contains("EOIE") && contains("IEOT"));
 	time_reading("version 2", N);
 	index = read_index();
@@ -515,11 +528,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_missing), T(test_empty),		 T(test_v2),
-		T(test_v3),	 T(test_names),		 T(test_v4),
-		T(test_split),	 T(test_split_conflict), T(test_split_missing),
-		T(test_sparse),	 T(test_conflict),	 T(test_lookup),
-		T(test_stat),	 T(test_large),
+		T(test_missing),       T(test_empty),  T(test_v2),       T(test_v3),
+		T(test_names),         T(test_v4),     T(test_split),    T(test_split_conflict),
+		T(test_split_missing), T(test_sparse), T(test_conflict), T(test_lookup),
+		T(test_stat),          T(test_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
