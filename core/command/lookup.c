@@ -149,13 +149,15 @@ static int intact(int rc, struct sk_entry *e, struct sk_entry **out)
 int sk_select_intact(const struct sk_repo *repo, const char *selector, struct sk_entry **out)
 {
 	struct sk_entry *e = NULL;
+	int rc = sk_entry_select(repo, selector, &e);
 
-	return intact(sk_entry_select(repo, selector, &e), e, out);
+	return intact(rc, e, out);
 }
 
 int sk_at_intact(const struct sk_repo *repo, const char *when, struct sk_entry **out)
 {
 	struct sk_entry *e = NULL;
+	int rc = sk_entry_at(repo, when, &e);
 
-	return intact(sk_entry_at(repo, when, &e), e, out);
+	return intact(rc, e, out);
 }
