@@ -8,6 +8,8 @@
 #include "base/proc.h"
 #include "base/text.h"
 
+#define OTHER_CLOCK_S 86399
+
 /* What git's approxidate understands (its date.c); any other word it would skip in silence, and
  * take the whole for now. */
 enum {
@@ -142,10 +144,10 @@ static unsigned understand(const char *text)
 }
 
 /* What git makes of it when the clock says `now`. */
-static int ask_git(const char *text, time_t now, time_t *out)
+static int ask_git(const struct sk_repo *repo, const char *text, time_t now, time_t *out)
 {
 	struct sk_buf arg = SK_BUF_INIT, env = SK_BUF_INIT, got = SK_BUF_INIT;
-	const char *argv[] = { "git", "rev-parse", NULL, NULL };
+	const char *argv[] = { "git", "--git-dir", repo->gitdir, "rev-parse", NULL, NULL };
 	const char *vars[] = { NULL, NULL };
 	struct sk_proc proc = { .argv = argv, .env = vars, .output = &got };
 	long long value = -1;
@@ -154,7 +156,7 @@ static int ask_git(const char *text, time_t now, time_t *out)
 	(void)sk_buf_addf(&arg, "--since=%s", text);
 	(void)sk_buf_addf(&env, "GIT_TEST_DATE_NOW=%lld", (long long)now);
 	rc = sk_buf_ok(&arg) || sk_buf_ok(&env) ? SK_EIO : 0;
-	argv[2] = arg.ptr;
+	argv[4] = arg.ptr;
 	vars[0] = env.ptr;
 	if (!rc)
 		rc = sk_proc_run(&proc, &status);
@@ -174,15 +176,14 @@ int sk_parse_date(const struct sk_repo *repo, const char *text, time_t *out)
 	unsigned seen = understand(text);
 	int rc = 0;
 
-	SK_UNUSED(repo);
 	if (!seen)
 		goto bad;
-	rc = ask_git(text, now, &t);
-	/* The present moment for an answer means that git understood nothing, unless it was asked
-	 * for, or is that date by chance: then another clock does not change the answer. */
+	rc = ask_git(repo, text, now, &t);
+	/* The present moment for an answer may mean that git understood nothing: then it gives any
+	 * other clock back as well. */
 	if (!rc && t == now && !(seen & WORD_NOW)) {
-		rc = ask_git(text, now - 86399, &check);
-		if (!rc && check != t)
+		rc = ask_git(repo, text, now - OTHER_CLOCK_S, &check);
+		if (!rc && check == now - OTHER_CLOCK_S)
 			goto bad;
 	}
 	if (!rc)
