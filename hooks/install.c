@@ -169,7 +169,6 @@ bool sk_place_act(struct sk_place *p, int *rc, const char *done, const char *mis
 	if (vasprintf(&what, fmt, ap) < 0)
 		what = NULL;
 	va_end(ap);
-	p->found = true;
 	if (what && asprintf(&line, "%s%s%s", what, *end ? " " : "", end) < 0)
 		line = NULL;
 	*rc = line ? sk_strv_add(p->said, line) : sk_error_oom();

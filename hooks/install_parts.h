@@ -2,6 +2,7 @@
 #ifndef SK_HOOKS_INSTALL_PARTS_H
 #define SK_HOOKS_INSTALL_PARTS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
@@ -123,7 +124,6 @@ struct sk_place {
 	char *program;   /* absolute path of git-sk-hook */
 	char *fsmonitor; /* the value of core.fsmonitor */
 	char *dispatch;  /* COMMONDIR/sk/hooks */
-	bool found;      /* dry: something is missing */
 };
 
 /* What git makes of a setting: the last value of all its files. */
@@ -152,9 +152,47 @@ struct sk_want {
 int sk_place_config(struct sk_place *place, const char *file, const struct sk_want *want, size_t n,
                     bool at_end);
 int sk_unplace_config(struct sk_place *place, const char *file, const char *key);
-int sk_place_hooks(struct sk_place *place, struct sk_setting *hooks_path);
+
+/* ---- install_hooks.c: the files of a hooks folder ---- */
+
+/* What is at a path in a hooks folder. */
+enum sk_hook_kind {
+	SK_HOOK_NONE,
+	SK_HOOK_LINK,
+	SK_HOOK_BLOCK,
+	SK_HOOK_WRAPPER,
+	SK_HOOK_DISPATCH,
+	SK_HOOK_SHELL, /* a block may be put in */
+	SK_HOOK_OTHER
+};
+
+struct sk_hook_file {
+	enum sk_hook_kind kind;
+	struct stat st;
+	struct sk_buf text; /* of a regular file of up to MAX_SCRIPT bytes */
+	char link[PATH_MAX];
+};
+
+#define SK_HOOK_FILE_INIT                                                                          \
+	{                                                                                          \
+		.kind = SK_HOOK_NONE, .text = SK_BUF_INIT                                          \
+	}
+
+int sk_hook_look(const char *path, struct sk_hook_file *file); /* the caller frees file->text */
+bool sk_hook_same(const struct sk_hook_file *file, const struct sk_buf *want);
+int sk_hook_path(struct sk_buf *out, const char *folder, const char *name); /* replaces out */
+int sk_hook_list(const char *folder, struct sk_strv *names); /* sorted; missing is empty */
+/* Makes the folder when it is missing, and notes that. */
+int sk_place_made(struct sk_place *place, const char *folder);
+int sk_place_hook(struct sk_place *place, const char *folder, const char *event);
 int sk_place_folder(struct sk_place *place, const char *folder);
+/* Takes ours off in the folder: all of it, or with `event` what a manager has renamed from that
+ * event's hook and will not run. */
 int sk_unplace_folder(struct sk_place *place, const char *folder, const char *event);
+
+/* ---- install_dispatch.c: which folder, and dispatchers where it must not be touched ---- */
+
+int sk_place_hooks(struct sk_place *place, struct sk_setting *hooks_path);
 int sk_unplace_dispatch(struct sk_place *place);
 /* A path as people see it: relative to the working tree where it is below it. */
 const char *sk_place_show(const struct sk_place *place, const char *path);
