@@ -165,7 +165,7 @@ out:
 	sk_buf_free(&text);
 	free(dir);
 	free(target);
-	return rc == SK_ENO || rc == SK_EIO ? SK_EREPO : rc;
+	return rc ? SK_EREPO : 0;
 }
 
 static int real(const char *path, char **out)
