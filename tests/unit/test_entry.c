@@ -390,10 +390,10 @@ static void dates(void **state)
 		                            "0 seconds ago",
 		                            "2026-08-11 12:00:00" };
 	static const char *const bad[] = {
-		"",         " ",          "never",      "tomorow", "2 fortnights ago",
-		"rubbish",  "ago",        "hours ago",  "month",   "99:99",
-		"25:61",    "2026-13-01", "2026-08-32", "--all",   "$(id)",
-		"3 apples", "\xc3\xa4",   "last",       "$1",      "@"
+		"",           " ",          "never",     "monday", "tomorow",  "2 fortnights ago",
+		"rubbish",    "ago",        "hours ago", "month",  "99:99",    "25:61",
+		"2026-13-01", "2026-08-32", "--all",     "$(id)",  "3 apples", "\xc3\xa4",
+		"last",       "$1",         "@"
 	};
 	time_t t = 0;
 
