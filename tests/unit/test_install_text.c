@@ -27,8 +27,7 @@ static const char *const configs[] = {
 	"[CoRe]\n\tFSMonitor = true\n",
 	"[core] fsmonitor = true\n",
 	"[core] fsmonitor = true",
-	"[core]\tbare = true ; comment\n# after\n\n[a \"B c\"]\n\tx = \"q # no comment\" # "
-	"comment\n",
+	"[core]\tbare = true ; comment\n# after\n\n[a \"B c\"]\n\tx = \"q # not\" # is\n",
 	"[core]\n\tfsmonitor = a \\\n   b \\\n c\n\tbare = 1\n",
 	"[core]\n\tfsmonitor\n[transfer]\n\thideRefs = refs/x\n",
 	"[transfer]\n\thideRefs = refs/x\n\thideRefs = !refs/y\n[TRANSFER]\n\tfsckObjects = true\n",
