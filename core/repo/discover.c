@@ -81,16 +81,19 @@ out:
 	return rc;
 }
 
-static bool valid_head(const char *gitdir)
+/* The next three: 0 when it is so, SK_ENO when not, SK_EIO for want of memory alone, so that this
+ * is never taken for "look further up". */
+static int valid_head(const char *gitdir)
 {
 	struct sk_buf text = SK_BUF_INIT;
 	char link[256], *path = NULL;
 	const char *p;
 	bool ok = false;
 	ssize_t n;
+	int rc = sk_join(&path, gitdir, "HEAD");
 
-	if (sk_join(&path, gitdir, "HEAD"))
-		return false;
+	if (rc)
+		return rc;
 	n = readlink(path, link, sizeof link - 1);
 	if (n > 0) {
 		ok = n >= 5 && memcmp(link, "refs/", 5) == 0;
@@ -104,34 +107,39 @@ static bool valid_head(const char *gitdir)
 			ok = strspn(p, "0123456789abcdefABCDEF") >= 40;
 		}
 	}
+	rc = sk_buf_ok(&text);
 	sk_buf_free(&text);
 	free(path);
-	return ok;
+	return rc ? rc : ok ? 0 : SK_ENO;
 }
 
-static bool has_folder(const char *dir, const char *name)
+static int has_folder(const char *dir, const char *name)
 {
 	char *path = NULL;
 	struct stat st;
-	bool ok;
+	int rc = sk_join(&path, dir, name);
 
-	if (sk_join(&path, dir, name))
-		return false;
-	ok = stat(path, &st) == 0 && S_ISDIR(st.st_mode) && access(path, X_OK) == 0;
+	if (rc)
+		return rc;
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode) || access(path, X_OK) < 0)
+		rc = SK_ENO;
 	free(path);
-	return ok;
+	return rc;
 }
 
-static bool is_gitdir(const char *path)
+static int is_gitdir(const char *path)
 {
 	char *common = NULL;
-	bool ok;
+	int rc = valid_head(path);
 
-	if (!valid_head(path) || common_of(path, &common))
-		return false;
-	ok = has_folder(common, "objects") && has_folder(common, "refs");
+	if (!rc)
+		rc = common_of(path, &common);
+	if (!rc)
+		rc = has_folder(common, "objects");
+	if (!rc)
+		rc = has_folder(common, "refs");
 	free(common);
-	return ok;
+	return rc == 0 || rc == SK_EIO ? rc : SK_ENO;
 }
 
 /* `path` is the file .git; `*out` is what it names, which need not be good. */
@@ -151,7 +159,9 @@ static int read_gitfile(const char *path, char **out)
 		goto out;
 	*strrchr(dir, '/') = '\0';
 	rc = sk_join(&target, *dir ? dir : "/", text.ptr + 8);
-	if (!rc && !is_gitdir(target))
+	if (!rc)
+		rc = is_gitdir(target);
+	if (rc == SK_ENO)
 		rc = sk_error(
 		        SK_EREPO,
 		        "%s points to %s, which is not a git folder (moved? try 'git worktree "
@@ -165,7 +175,7 @@ out:
 	sk_buf_free(&text);
 	free(dir);
 	free(target);
-	return rc ? SK_EREPO : 0;
+	return rc == 0 || rc == SK_EIO ? rc : SK_EREPO;
 }
 
 static int real(const char *path, char **out)
@@ -202,17 +212,18 @@ static int look_at(struct sk_place *place, const char *dir)
 			place->gitfile = dotgit;
 			dotgit = NULL;
 		}
-	} else if (is_gitdir(dotgit)) {
-		rc = set_gitdir(place, dotgit);
-	} else if (is_gitdir(dir)) {
-		rc = set_gitdir(place, dir);
-		goto out;
 	} else {
-		rc = SK_ENO;
+		rc = is_gitdir(dotgit);
+		if (!rc)
+			rc = set_gitdir(place, dotgit);
 	}
 	if (!rc && !(place->root = strdup(dir)))
 		rc = sk_error_oom();
-out:
+	if (rc == SK_ENO) {
+		rc = is_gitdir(dir);
+		if (!rc)
+			rc = set_gitdir(place, dir);
+	}
 	free(dotgit);
 	free(target);
 	return rc;
@@ -327,9 +338,12 @@ static int use_given(struct sk_place *place, const char *env)
 		rc = read_gitfile(path, &target);
 		if (!rc)
 			rc = set_gitdir(place, target);
-	} else if (*env && is_gitdir(path)) {
-		rc = set_gitdir(place, path);
 	} else {
+		rc = *env ? is_gitdir(path) : SK_ENO;
+		if (!rc)
+			rc = set_gitdir(place, path);
+	}
+	if (rc == SK_ENO) {
 		rc = sk_error(SK_EREPO, "GIT_DIR is '%s', which is not a git folder", sk_name(env));
 	}
 	if (!rc)

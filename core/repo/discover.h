@@ -14,11 +14,12 @@
 struct sk_place {
 	char *here; /* where we stand, links resolved */
 	char *root; /* the folder whose .git was found; NULL: GIT_DIR, or inside the git folder */
-	char *gitfile;   /* its .git when that is a file, else NULL */
-	char *gitdir;    /* links resolved, as the next two */
-	char *commondir; /* where config, refs and objects are */
-	char *worktree;  /* NULL until sk_place_worktree */
-	bool given;      /* by GIT_DIR */
+	char *gitfile;        /* its .git when that is a file, else NULL */
+	char *gitdir;         /* links resolved, as the next two */
+	char *commondir;      /* where config, refs and objects are */
+	char *worktree;       /* NULL until sk_place_worktree */
+	bool given;           /* by GIT_DIR */
+	bool worktree_config; /* config.worktree counts too; set with `worktree` */
 };
 
 /* Fills all but `worktree`; SK_EREPO when there is nothing.  sk_place_clear in either case. */
@@ -43,9 +44,6 @@ struct sk_git_config_file {
 #define SK_GIT_CONFIG_FILES 3
 int sk_git_config_files(struct sk_git_config_file out[SK_GIT_CONFIG_FILES]);
 void sk_git_config_files_clear(struct sk_git_config_file file[SK_GIT_CONFIG_FILES]);
-
-/* Whether config.worktree counts (extensions.worktreeConfig); false when it cannot be read. */
-bool sk_worktree_config(const char *commondir);
 
 /* DIR/NAME, or NAME when it is absolute.  Caller frees. */
 int sk_join(char **out, const char *dir, const char *name);

@@ -147,15 +147,6 @@ out:
 	return rc;
 }
 
-bool sk_worktree_config(const char *commondir)
-{
-	struct kind k = { .bare = -1 };
-	bool on = read_kind(commondir, "config", true, &k) == 0 && k.worktree_config;
-
-	free(k.worktree);
-	return on;
-}
-
 static int judge(const struct kind *k)
 {
 	if (*k->objects && strcasecmp(k->objects, "sha1") != 0)
@@ -241,6 +232,7 @@ int sk_place_worktree(struct sk_place *place)
 		              sk_name(real));
 	} else {
 		place->worktree = real;
+		place->worktree_config = k.worktree_config;
 		real = NULL;
 	}
 out:

@@ -73,7 +73,7 @@ static int need_git(void)
 
 /* The layers that git itself reads, in its order; libgit2 would take ~/.gitconfig whatever
  * GIT_CONFIG_GLOBAL says, and no config.worktree. */
-static int set_config(struct sk_repo *repo)
+static int set_config(struct sk_repo *repo, bool worktree_config)
 {
 	struct sk_git_config_file file[SK_GIT_CONFIG_FILES];
 	git_config *config = NULL;
@@ -83,7 +83,7 @@ static int set_config(struct sk_repo *repo)
 	if (rc)
 		return rc;
 	rc = sk_join(&local, repo->commondir, "config");
-	if (!rc && sk_worktree_config(repo->commondir))
+	if (!rc && worktree_config)
 		rc = sk_join(&own, repo->gitdir, "config.worktree");
 	if (rc)
 		goto out;
@@ -110,7 +110,7 @@ out:
 	return rc;
 }
 
-static int open_git(struct sk_repo *repo)
+static int open_git(struct sk_repo *repo, bool worktree_config)
 {
 	/* as if bare: the working tree is the one that was found, not what libgit2 would take */
 	if (git_repository_open_ext(&repo->git, repo->gitdir,
@@ -119,7 +119,7 @@ static int open_git(struct sk_repo *repo)
 		return sk_error_git(SK_EREPO, "cannot open %s", sk_name(repo->gitdir));
 	if (git_repository_set_workdir(repo->git, repo->worktree, 0) < 0)
 		return sk_error_git(SK_EREPO, "cannot open %s", sk_name(repo->gitdir));
-	return set_config(repo);
+	return set_config(repo, worktree_config);
 }
 
 static int load_config(struct sk_repo *repo)
@@ -216,7 +216,7 @@ static int fill(struct sk_repo *repo, struct sk_place *place)
 	repo->wtfd = open(repo->worktree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (repo->wtfd < 0)
 		return sk_error_errno(SK_EIO, "cannot read the folder %s", sk_name(repo->worktree));
-	rc = open_git(repo);
+	rc = open_git(repo, place->worktree_config);
 	return rc ? rc : load_config(repo);
 }
 
