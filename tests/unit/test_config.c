@@ -1,115 +1,8 @@
-/* SafeKeep's own settings: every key, every kind of wrong value, the layers, and what a file that
- * came with the project may do. */
-#include "unit/scratch.h"
+/* SafeKeep's own settings: every key, every kind of wrong value, the layers. */
+#include "unit/config_scratch.h"
 
-#include "base/error.h"
-#include "repo/config.h"
 #include "repo/config_keys.h"
 #include "repo/ini.h"
-
-static int setup(void **state)
-{
-	(void)state;
-	scratch_open();
-	(void)unsetenv("BACKUP_INTERVAL");
-	sk_set_quiet(1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	(void)unsetenv("BACKUP_INTERVAL");
-	sk_set_quiet(0);
-	scratch_close();
-	return 0;
-}
-
-static void put(const char *name, const char *text)
-{
-	assert_int_equal(sk_write_file(AT_FDCWD, name, text, strlen(text), 0644, false), 0);
-}
-
-/* Loads "1.ini"... in order, the ones in `text` (NULL-terminated); a "!" before it: untrusted. */
-static struct sk_config *load(const char *first, const char *second)
-{
-	const char *text[] = { first, second };
-	struct sk_config_source source[2] = { { "1.ini", false, NULL }, { "2.ini", false, NULL } };
-	struct sk_config *config = NULL;
-	size_t n = 0;
-
-	for (; n < 2 && text[n]; n++) {
-		source[n].untrusted = *text[n] == '!';
-		put(source[n].path, text[n] + source[n].untrusted);
-	}
-	assert_int_equal(sk_config_load(source, n, &config), 0);
-	assert_non_null(config);
-	return config;
-}
-
-static void no_problems(const struct sk_config *c)
-{
-	if (c->problems.n)
-		fail_msg("%s", c->problems.item[0]);
-}
-
-static void has_problem(const struct sk_config *c, size_t i, const char *start, const char *words)
-{
-	assert_true(i < c->problems.n);
-	if (strncmp(c->problems.item[i], start, strlen(start)) != 0 ||
-	    !strstr(c->problems.item[i], words))
-		fail_msg("'%s' is not '%s...%s'", c->problems.item[i], start, words);
-}
-
-static void is_list(const struct sk_strv *v, const char *want)
-{
-	struct sk_buf text = SK_BUF_INIT;
-
-	for (size_t i = 0; i < v->n; i++)
-		assert_int_equal(sk_buf_addf(&text, "%s%s", i ? "|" : "", v->item[i]), 0);
-	assert_string_equal(sk_buf_str(&text), want);
-	sk_buf_free(&text);
-}
-
-static void is_text(const struct sk_config *c, const char *key, const char *want)
-{
-	const char *got = sk_config_get(c, key);
-
-	if (!want)
-		assert_null(got);
-	else if (!got)
-		fail_msg("no %s", key);
-	else
-		assert_string_equal(got, want);
-}
-
-static void is_default(const struct sk_config *c)
-{
-	assert_int_equal(c->backup.interval_ms, 15 * 60 * 1000);
-	is_list(&c->backup.paths, ".");
-	is_list(&c->backup.exclude, "");
-	is_list(&c->backup.include_ignored, "");
-	assert_int_equal(c->backup.max_file_size, 50 << 20);
-	assert_int_equal(c->retention.max_per_day, 96);
-	assert_int_equal(c->retention.keep_last, 20);
-	assert_int_equal(c->retention.keep_hourly, 48);
-	assert_int_equal(c->retention.keep_daily, 30);
-	assert_int_equal(c->retention.keep_weekly, 8);
-	assert_int_equal(c->retention.keep_monthly, 12);
-	assert_int_equal(c->retention.disk_budget, 2ull << 30);
-	assert_int_equal(c->hooks.impact, 1);
-	assert_true(c->guard.enabled);
-	is_text(c, "watch.enabled", "true");
-	is_text(c, "watch.debounce", "500ms");
-	is_text(c, "service.idle_exit", "never");
-	is_text(c, "coverage.reports", "coverage/lcov.info, coverage.xml");
-	is_text(c, "health.min_free", "1G");
-	is_text(c, "health.max_age", "1h");
-	is_text(c, "release.include", "**");
-	is_text(c, "release.exclude", "*.log, tmp/**");
-	is_text(c, "plugins.enable", "chat-export, feature-flag, config-backup");
-	no_problems(c);
-}
 
 static void test_defaults(void **state)
 {
@@ -519,101 +412,6 @@ static void test_interval_from_environment(void **state)
 	sk_config_free(c);
 }
 
-/* What the project's file says is what the user would get anyway, or more. */
-static void test_untrusted_accepted(void **state)
-{
-	struct sk_config *c = load(
-	        "[guard]\nenabled = no\n[watch]\nenabled = no\ndebounce = 3s\n[hooks]\nimpact = "
-	        "off\n",
-	        "![backup]\npaths = src\nexclude = *.o\ninclude_ignored = .env\ninterval = 5m\n"
-	        "max_file_size = 60M\n"
-	        "[retention]\nmax_per_day = 97\nkeep_last = 21\nkeep_hourly = 49\n"
-	        "keep_daily = 31\nkeep_weekly = 9\nkeep_monthly = 12\ndisk_budget = 0\n"
-	        "[hooks]\nimpact = summary\n[guard]\nenabled = yes\n"
-	        "[watch]\nenabled = on\ndebounce = 1s\n"
-	        "[components]\na = b\n[component \"b\"]\npaths = b/**\n"
-	        "[coverage]\nreports = out/x.info\n[health]\nmin_free = 2G\nmax_age = 30m\n"
-	        "[release]\nexclude = secret/**\n");
-
-	(void)state;
-	no_problems(c);
-	is_list(&c->backup.paths, "src");
-	is_list(&c->backup.exclude, "*.o");
-	is_list(&c->backup.include_ignored, ".env");
-	assert_int_equal(c->backup.interval_ms, 300000);
-	assert_int_equal(c->backup.max_file_size, 60 << 20);
-	assert_int_equal(c->retention.max_per_day, 97);
-	assert_int_equal(c->retention.keep_last, 21);
-	assert_int_equal(c->retention.keep_monthly, 12);
-	assert_int_equal(c->retention.disk_budget, 0);
-	assert_int_equal(c->hooks.impact, 1);
-	assert_true(c->guard.enabled);
-	is_text(c, "watch.enabled", "true");
-	is_text(c, "watch.debounce", "1s");
-	is_text(c, "components.a", "b");
-	is_text(c, "component.b.paths", "b/**");
-	is_text(c, "coverage.reports", "out/x.info");
-	is_text(c, "health.min_free", "2G");
-	is_text(c, "health.max_age", "30m");
-	is_text(c, "release.exclude", "*.log, tmp/**, secret/**");
-	sk_config_free(c);
-	c = load("[backup]\ninterval = never\n", "![backup]\ninterval = 1h\nmax_file_size = 0\n");
-	no_problems(c);
-	assert_int_equal(c->backup.interval_ms, 3600000);
-	assert_int_equal(c->backup.max_file_size, 0);
-	sk_config_free(c);
-}
-
-static void test_untrusted_refused(void **state)
-{
-	static const struct {
-		const char *section, *line;
-	} bad[] = {
-		{ "backup", "interval = 16m" },      { "backup", "interval = never" },
-		{ "backup", "max_file_size = 49M" }, { "retention", "max_per_day = 95" },
-		{ "retention", "keep_last = 19" },   { "retention", "keep_hourly = 0" },
-		{ "retention", "keep_daily = 29" },  { "retention", "keep_weekly = 7" },
-		{ "retention", "keep_monthly = 1" }, { "retention", "disk_budget = 1G" },
-		{ "hooks", "impact = off" },         { "guard", "enabled = false" },
-		{ "watch", "enabled = off" },        { "watch", "debounce = 501ms" },
-		{ "watch", "debounce = never" },     { "service", "idle_exit = 1s" },
-		{ "service", "idle_exit = never" },  { "health", "database = true" },
-		{ "health", "application = true" },  { "health", "min_free = 1" },
-		{ "health", "max_age = 2h" },        { "release", "include = .env" },
-		{ "plugins", "enable = evil" },      { "plugin \"x\"", "command = evil" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		struct sk_config *c;
-		char text[256];
-
-		(void)snprintf(text, sizeof text, "![%s]\n%s\n", bad[i].section, bad[i].line);
-		c = load("", text);
-		if (c->problems.n != 1)
-			fail_msg("%s: %zu problems", text, c->problems.n);
-		has_problem(c, 0, "2.ini:2: ", "run 'git sk trust' to accept it");
-		sk_strv_free(&c->problems);
-		is_default(c);
-		is_text(c, "health.database", NULL);
-		is_text(c, "plugin.x.command", NULL);
-		sk_config_free(c);
-	}
-	/* limits that the user took away stay away */
-	struct sk_config *c = load("[backup]\nmax_file_size = 0\n[retention]\nmax_per_day = 0\n"
-	                           "disk_budget = 0\n",
-	                           "![backup]\nmax_file_size = 1T\npaths = ../x\n[retention]\n"
-	                           "max_per_day = 1000\ndisk_budget = 1T\n[coverage]\n"
-	                           "reports = /etc/passwd\n");
-	assert_int_equal(c->problems.n, 5);
-	assert_int_equal(c->backup.max_file_size, 0);
-	assert_int_equal(c->retention.max_per_day, 0);
-	assert_int_equal(c->retention.disk_budget, 0);
-	is_list(&c->backup.paths, ".");
-	is_text(c, "coverage.reports", "coverage/lcov.info, coverage.xml");
-	sk_config_free(c);
-}
-
 /* A file that is all mistakes, or all settings, costs neither the screen nor the memory. */
 static void test_floods(void **state)
 {
@@ -663,8 +461,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_layers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_empty_retention, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_interval_from_environment, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_untrusted_accepted, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_untrusted_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_floods, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_in_messages, setup, teardown),
 	};
