@@ -120,32 +120,29 @@ static bool works_for_git(const struct process *p)
 }
 
 struct operation {
-	struct process *nearest; /* the git that called; NULL when none was found */
-	struct process *top;     /* the command it works for: `git stash` runs `git reset` */
-	bool ours;               /* started by git-sk */
+	const struct process *nearest; /* the git that called; NULL when none was found */
+	const struct process *top;     /* the command it works for: `git stash` runs `git reset` */
+	bool ours;                     /* started by git-sk */
 };
 
-/* Never frees: the process ends soon. */
 static void find_operation(struct operation *op)
 {
-	struct process *p = malloc(sizeof *p);
+	static struct process level[MAX_LEVELS];
 	pid_t pid = getppid();
 
 	memset(op, 0, sizeof *op);
-	for (int level = 0; p && level < MAX_LEVELS && read_process(pid, p); level++) {
+	for (struct process *p = level; p < level + MAX_LEVELS && read_process(pid, p); p++) {
+		bool git_sk = strcmp(base_name(p->argv[0]), "git-sk") == 0;
+
 		pid = p->parent;
-		if (op->nearest ? !works_for_git(p) : !sk_is_git(p->argv[0])) {
-			if (!op->nearest)
-				continue;
-			op->ours = strcmp(base_name(p->argv[0]), "git-sk") == 0;
+		if (!op->nearest && !sk_is_git(p->argv[0]))
+			continue;
+		op->ours = op->ours || git_sk;
+		if (op->nearest && !works_for_git(p))
 			return;
-		}
-		if (strcmp(base_name(p->argv[0]), "git-sk") == 0)
-			op->ours = true;
 		if (!op->nearest)
 			op->nearest = p;
 		op->top = p;
-		p = malloc(sizeof *p);
 	}
 }
 
@@ -182,28 +179,39 @@ static const char *find_git_sk(void)
 	return access(path, X_OK) == 0 ? path : "git-sk";
 }
 
+static int report(int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGINT)
+		(void)fprintf(stderr, "git sk: git-sk was ended by signal %d; git goes on\n",
+		              WTERMSIG(status));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 /* Runs `git-sk --hook EVENT ARGS...` to its end; its exit status, or -1 when there is none.
  * `quiet_output`: what it prints on standard output goes to standard error. */
 static int run_git_sk(const char *event, int argc, char **args, bool quiet_output)
 {
-	char hook[] = "--hook", **argv = calloc((size_t)argc + 4, sizeof *argv);
+	char **argv = calloc((size_t)argc + 4, sizeof *argv);
 	posix_spawn_file_actions_t actions;
-	const char *program = find_git_sk();
 	int rc, status = 0;
 	pid_t pid = 0;
 
-	if (!argv || posix_spawn_file_actions_init(&actions) != 0)
+	if (!argv)
 		return -1;
+	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	if (quiet_output)
 		(void)posix_spawn_file_actions_adddup2(&actions, 2, 1);
 	argv[0] = (char *)(size_t) "git-sk";
-	argv[1] = hook;
+	argv[1] = (char *)(size_t) "--hook";
 	argv[2] = (char *)(size_t)event;
 	for (int i = 0; i < argc; i++)
 		argv[3 + i] = args[i];
 	(void)setenv("SK_HOOK_RUNNING", "1", 1);
-	rc = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+	rc = posix_spawnp(&pid, find_git_sk(), &actions, NULL, argv, environ);
+	(void)unsetenv("SK_HOOK_RUNNING");
+	(void)posix_spawn_file_actions_destroy(&actions);
+	free(argv);
 	if (rc != 0) {
 		(void)fprintf(stderr, "git sk: no backup was made: cannot run git-sk: %s\n",
 		              strerror(rc));
@@ -212,11 +220,7 @@ static int run_git_sk(const char *event, int argc, char **args, bool quiet_outpu
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -1;
-	(void)unsetenv("SK_HOOK_RUNNING");
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGINT)
-		(void)fprintf(stderr, "git sk: git-sk was ended by signal %d; git goes on\n",
-		              WTERMSIG(status));
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return report(status);
 }
 
 /* The repository */
@@ -411,36 +415,56 @@ static bool collect(int fd, struct output *out)
 	}
 }
 
-/* Runs it as git would: through the shell, with git's own arguments.  Nothing is passed on
- * unless it ended well. */
-static bool answer_by_chain(const char *program, int argc, char **argv)
+/* Starts it as git would, through the shell and with git's own arguments; `fd` becomes where
+ * its output comes from. */
+static pid_t start_chain(const char *program, int argc, char **argv, int *fd)
 {
 	char *words[8] = { (char *)(size_t) "sh", (char *)(size_t) "-c" };
-	struct output out = { NULL, 0 };
 	posix_spawn_file_actions_t actions;
-	int status = 0, ends[2];
-	bool good;
-	pid_t pid;
+	int ends[2], rc;
+	pid_t pid = -1;
 
-	if (asprintf(&words[2], "%s \"$@\"", program) < 0 || pipe2(ends, O_CLOEXEC) < 0)
-		return false;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	if (asprintf(&words[2], "%s \"$@\"", program) < 0) {
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+		return -1;
+	}
 	words[3] = words[2];
 	for (int i = 1; i < argc && i < 4; i++)
 		words[3 + i] = argv[i];
-	if (posix_spawn_file_actions_init(&actions) != 0 ||
-	    posix_spawn_file_actions_adddup2(&actions, ends[1], 1) != 0 ||
-	    posix_spawn(&pid, "/bin/sh", &actions, NULL, words, environ) != 0)
-		return false;
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+	rc = posix_spawn(&pid, "/bin/sh", &actions, NULL, words, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	free(words[2]);
 	(void)close(ends[1]);
-	good = collect(ends[0], &out);
-	(void)close(ends[0]);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return false;
-	if (!good || out.len == 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	*fd = ends[0];
+	if (rc != 0)
+		(void)close(ends[0]);
+	return rc == 0 ? pid : -1;
+}
+
+/* Nothing is passed on unless the program ended well. */
+static bool answer_by_chain(const char *program, int argc, char **argv)
+{
+	struct output out = { NULL, 0 };
+	int status = 0, fd = -1;
+	pid_t pid = start_chain(program, argc, argv, &fd);
+	bool good;
+
+	if (pid < 0)
 		return false;
-	(void)write_all(out.data, out.len);
-	return true;
+	good = collect(fd, &out);
+	(void)close(fd);
+	while (good && waitpid(pid, &status, 0) < 0)
+		good = errno == EINTR;
+	good = good && out.len && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (good)
+		(void)write_all(out.data, out.len);
+	free(out.data);
+	return good;
 }
 
 /* "Everything may have changed": version 2 with a token, version 1 without. */
@@ -518,6 +542,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? base_name(argv[0]) : "", *event = event_of(name);
 
+	(void)signal(SIGCHLD, SIG_DFL); /* ignored by whoever started git: no exit status then */
 	if (event)
 		return hook(event, argc - 1, argv + 1);
 	if (strcmp(name, "git-sk-fsmonitor") == 0)
