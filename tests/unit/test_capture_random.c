@@ -157,7 +157,8 @@ static void one_course(unsigned long long seed, unsigned steps)
 
 	rng = seed * 0x9E3779B97F4A7C15ULL + 1;
 	sh("rm -rf w ix && git init -q w && cd w && git commit -qm 0 --allow-empty");
-	assert_int_equal(sk_repo_open("w", &repo), 0);
+	if (sk_repo_open("w", &repo))
+		fail_msg("seed %llu: %s", seed, sk_error_message());
 	assert_int_equal(chdir("w"), 0);
 	for (unsigned i = 0; i < steps; i++) {
 		for (unsigned k = 1 + pick(6); k-- > 0;) {
