@@ -358,22 +358,33 @@ static void add_header(struct sk_buf *out, const char *section)
 	(void)sk_buf_addc(out, ']');
 }
 
-/* Where a line is added to the section whose header is item `section`: after its last item. */
-static size_t section_end(const struct sk_buf *text, const struct parsed *p, size_t section)
+/* Where a line is added to the section whose header is item `section`: after its last item, or
+ * after its header's line; false when another header stands on that line. */
+static bool section_end(const struct sk_buf *text, const struct parsed *p, size_t section,
+                        size_t *end)
 {
-	size_t last = section, at;
+	size_t last = section;
 	const char *nl;
 
 	while (last + 1 < p->n && !p->item[last + 1].header)
 		last++;
-	at = p->item[last].end;
+	*end = p->item[last].end;
 	if (last > section)
-		return at;
-	nl = at < text->len ? memchr(text->ptr + at, '\n', text->len - at) : NULL;
-	/* a comment, or another header, may follow on the header's line */
-	if (section + 1 < p->n && nl && p->item[section + 1].start < (size_t)(nl - text->ptr))
-		return at;
-	return nl ? (size_t)(nl - text->ptr) + 1 : text->len;
+		return true;
+	nl = *end < text->len ? memchr(text->ptr + *end, '\n', text->len - *end) : NULL;
+	*end = nl ? (size_t)(nl - text->ptr) + 1 : text->len;
+	return last + 1 == p->n || p->item[last + 1].start >= *end;
+}
+
+/* The file's last line is continued by a next one that is not there. */
+static bool left_open(const struct sk_buf *text, const struct parsed *p)
+{
+	size_t n = text->len;
+
+	if (!p->n || p->item[p->n - 1].end != n || n < 2 || text->ptr[n - 1] != '\n')
+		return false;
+	n -= text->ptr[n - 2] == '\r' ? 2 : 1;
+	return n && text->ptr[n - 1] == '\\';
 }
 
 static int set_new(struct sk_buf *text, const struct parsed *p, const struct key *k,
@@ -381,13 +392,15 @@ static int set_new(struct sk_buf *text, const struct parsed *p, const struct key
 {
 	const char *eol = line_end(text);
 	struct sk_buf line = SK_BUF_INIT;
-	bool fresh = section == p->n, ended;
-	size_t at = fresh ? text->len : section_end(text, p, section);
+	size_t at = text->len;
+	bool fresh = section == p->n || !section_end(text, p, section, &at), ended;
 	int rc;
 
+	if (fresh)
+		at = text->len;
 	/* added after a last line without a newline, ours goes without one too: taking it off
 	 * leaves what was there */
-	ended = ends_line(sk_buf_str(text), at);
+	ended = ends_line(sk_buf_str(text), at) && (at < text->len || !left_open(text, p));
 	(void)sk_buf_adds(&line, ended ? "" : eol);
 	if (fresh) {
 		add_header(&line, k->section);
@@ -466,7 +479,7 @@ static int cut(struct sk_buf *text, size_t start, size_t end)
 {
 	if (end == text->len && !ends_line(text->ptr, end) && start) {
 		start -= text->ptr[start - 1] == '\n';
-		start -= start && text->ptr[start - 1] == '\r';
+		start -= start && text->ptr[start - 1] == '\r' && line_end(text)[0] == '\r';
 	}
 	return splice(text, start, end, "", 0);
 }
