@@ -21,55 +21,180 @@ static int split(const char *line, char *copy, size_t cap, const char **argv)
 	return n;
 }
 
-static const char *const reading[] = {
-	"git", "git --version", "git -v", "git --help", "git --exec-path", "git status",
-	"git status --porcelain=v2 -z", "/usr/bin/git status", "git-status", "git -C /tmp status",
-	"git -c core.quotepath=false -C x --no-pager status", "git --no-optional-locks status",
-	"git --git-dir=/x/.git --work-tree /x status -s", "git --git-dir /x/.git diff", "git -p log",
-	"git diff", "git diff --cached --stat", "git diff HEAD~3 -- a b", "git diff-files",
-	"git diff-index HEAD", "git log --oneline", "git log -p -- clean", "git show HEAD:a",
-	"git ls-files -m -o", "git describe --dirty", "git blame a.c", "git grep -n needle",
-	"git rev-parse --show-toplevel", "git fsmonitor--daemon status", "git stash list",
-	"git stash show -p stash@{1}", "git branch", "git branch -a", "git branch -vv",
-	"git branch --list feature/*", "git branch --show-current", "git branch --contains HEAD",
-	"git branch --no-merged main", "git worktree list", "git worktree list --porcelain",
-	"git tag", "git tag -l v*", "git tag -n5", "git tag --points-at HEAD", "git remote",
-	"git remote -v", "git remote get-url origin", "git reflog", "git reflog show main",
-	"git reflog -5", "git symbolic-ref HEAD", "git symbolic-ref --short -q HEAD", "git clean -n",
-	"git clean -nd", "git clean -xdn", "git clean --dry-run -d", "git add -n .",
-	"git add --dry-run -A", "git rm -n a", "git commit --dry-run", "git apply --check a.patch",
-	"git apply --stat a.patch", "git update-index -q --refresh", "git update-index --refresh",
-	"git submodule", "git submodule status", "git notes show", "git bisect log",
-	"git sparse-checkout list", "git reset -h", "git checkout --help", "git cat-file --batch",
-	"git check-ignore -v a", "git for-each-ref", "git rev-list --count HEAD", "git config -l",
-	"git help reset", "git lfs status", "git diff --output-indicator-new=x", "git write-tree",
-	"git -P --literal-pathspecs --bare log", "git --exec-path=/x status", NULL
-};
+static const char *const reading[] = { "git",
+	                               "git --version",
+	                               "git -v",
+	                               "git --help",
+	                               "git --exec-path",
+	                               "git status",
+	                               "git status --porcelain=v2 -z",
+	                               "/usr/bin/git status",
+	                               "git-status",
+	                               "git -C /tmp status",
+	                               "git -c core.quotepath=false -C x --no-pager status",
+	                               "git --no-optional-locks status",
+	                               "git --git-dir=/x/.git --work-tree /x status -s",
+	                               "git --git-dir /x/.git diff",
+	                               "git -p log",
+	                               "git diff",
+	                               "git diff --cached --stat",
+	                               "git diff HEAD~3 -- a b",
+	                               "git diff-files",
+	                               "git diff-index HEAD",
+	                               "git log --oneline",
+	                               "git log -p -- clean",
+	                               "git show HEAD:a",
+	                               "git ls-files -m -o",
+	                               "git describe --dirty",
+	                               "git blame a.c",
+	                               "git grep -n needle",
+	                               "git rev-parse --show-toplevel",
+	                               "git fsmonitor--daemon status",
+	                               "git stash list",
+	                               "git stash show -p stash@{1}",
+	                               "git branch",
+	                               "git branch -a",
+	                               "git branch -vv",
+	                               "git branch --list feature/*",
+	                               "git branch --show-current",
+	                               "git branch --contains HEAD",
+	                               "git branch --no-merged main",
+	                               "git worktree list",
+	                               "git worktree list --porcelain",
+	                               "git tag",
+	                               "git tag -l v*",
+	                               "git tag -n5",
+	                               "git tag --points-at HEAD",
+	                               "git remote",
+	                               "git remote -v",
+	                               "git remote get-url origin",
+	                               "git reflog",
+	                               "git reflog show main",
+	                               "git reflog -5",
+	                               "git symbolic-ref HEAD",
+	                               "git symbolic-ref --short -q HEAD",
+	                               "git clean -n",
+	                               "git clean -nd",
+	                               "git clean -xdn",
+	                               "git clean --dry-run -d",
+	                               "git add -n .",
+	                               "git add --dry-run -A",
+	                               "git rm -n a",
+	                               "git commit --dry-run",
+	                               "git apply --check a.patch",
+	                               "git apply --stat a.patch",
+	                               "git update-index -q --refresh",
+	                               "git update-index --refresh",
+	                               "git submodule",
+	                               "git submodule status",
+	                               "git notes show",
+	                               "git bisect log",
+	                               "git sparse-checkout list",
+	                               "git reset -h",
+	                               "git checkout --help",
+	                               "git cat-file --batch",
+	                               "git check-ignore -v a",
+	                               "git for-each-ref",
+	                               "git rev-list --count HEAD",
+	                               "git config -l",
+	                               "git help reset",
+	                               "git lfs status",
+	                               "git diff --output-indicator-new=x",
+	                               "git write-tree",
+	                               "git -P --literal-pathspecs --bare log",
+	                               "git --exec-path=/x status",
+	                               NULL };
 
-static const char *const changing[] = {
-	"git reset --hard", "git checkout -- .", "git checkout -f main", "git switch -f main",
-	"git restore .", "git restore -s HEAD~1 a", "git clean -fd", "git clean -f -e n",
-	"git clean -fen", "git clean -n --no-dry-run -f", "git clean -f -- -n", "git stash",
-	"git stash -u", "git stash push -m list", "git stash pop", "git stash drop", "git rm -rf d",
-	"git rm a -- -n", "git mv -f a b", "git read-tree -u --reset HEAD", "git checkout-index -f -a",
-	"git sparse-checkout set d", "git worktree remove --force x", "git worktree add x",
-	"git add .", "git commit", "git commit -n", "git commit -am status", "git commit --no-verify",
-	"git merge x", "git rebase -i HEAD~3", "git pull", "git cherry-pick x", "git revert HEAD",
-	"git am x", "git apply a.patch", "git apply --stat --apply a.patch",
-	"git apply --cached --stat a", "git bisect start", "git bisect run make", "git submodule update",
-	"git submodule foreach git status", "git branch new", "git branch -D x", "git branch -d x",
-	"git branch -m a b", "git branch -f a b", "git branch --delete x", "git branch -u origin/x",
-	"git tag v1", "git tag -d v1", "git tag -a v1 -m x", "git update-index --refresh a",
-	"git update-index --add a", "git update-index", "git reflog expire --expire=now --all",
-	"git symbolic-ref HEAD refs/heads/x", "git symbolic-ref -d X", "git co main", "git st",
-	"git nuke", "git -c alias.x=reset x", "git -C status reset", "git -c a=b reset --hard",
-	"git --git-dir=status reset", "git-reset --hard", "/usr/lib/git-core/git-stash", "git log --output=a",
-	"git diff --output a", "git diff --outp=a", "git show --output=a HEAD", "git archive HEAD -o a",
-	"git format-patch -1", "git difftool", "git mergetool", "git gui", "git fetch", "git rerere",
-	"git sk rollback", "git remote add a b", "git notes add", "git unknown-thing status",
-	"git replace a b", "git filter-branch", "git receive-pack .", "sh -c status", "bash",
-	"gitk", "git --unknown status", NULL
-};
+static const char *const changing[] = { "git reset --hard",
+	                                "git checkout -- .",
+	                                "git checkout -f main",
+	                                "git switch -f main",
+	                                "git restore .",
+	                                "git restore -s HEAD~1 a",
+	                                "git clean -fd",
+	                                "git clean -f -e n",
+	                                "git clean -fen",
+	                                "git clean -n --no-dry-run -f",
+	                                "git clean -f -- -n",
+	                                "git stash",
+	                                "git stash -u",
+	                                "git stash push -m list",
+	                                "git stash pop",
+	                                "git stash drop",
+	                                "git rm -rf d",
+	                                "git rm a -- -n",
+	                                "git mv -f a b",
+	                                "git read-tree -u --reset HEAD",
+	                                "git checkout-index -f -a",
+	                                "git sparse-checkout set d",
+	                                "git worktree remove --force x",
+	                                "git worktree add x",
+	                                "git add .",
+	                                "git commit",
+	                                "git commit -n",
+	                                "git commit -am status",
+	                                "git commit --no-verify",
+	                                "git merge x",
+	                                "git rebase -i HEAD~3",
+	                                "git pull",
+	                                "git cherry-pick x",
+	                                "git revert HEAD",
+	                                "git am x",
+	                                "git apply a.patch",
+	                                "git apply --stat --apply a.patch",
+	                                "git apply --cached --stat a",
+	                                "git bisect start",
+	                                "git bisect run make",
+	                                "git submodule update",
+	                                "git submodule foreach git status",
+	                                "git branch new",
+	                                "git branch -D x",
+	                                "git branch -d x",
+	                                "git branch -m a b",
+	                                "git branch -f a b",
+	                                "git branch --delete x",
+	                                "git branch -u origin/x",
+	                                "git tag v1",
+	                                "git tag -d v1",
+	                                "git tag -a v1 -m x",
+	                                "git update-index --refresh a",
+	                                "git update-index --add a",
+	                                "git update-index",
+	                                "git reflog expire --expire=now --all",
+	                                "git symbolic-ref HEAD refs/heads/x",
+	                                "git symbolic-ref -d X",
+	                                "git co main",
+	                                "git st",
+	                                "git nuke",
+	                                "git -c alias.x=reset x",
+	                                "git -C status reset",
+	                                "git -c a=b reset --hard",
+	                                "git --git-dir=status reset",
+	                                "git-reset --hard",
+	                                "/usr/lib/git-core/git-stash",
+	                                "git log --output=a",
+	                                "git diff --output a",
+	                                "git diff --outp=a",
+	                                "git show --output=a HEAD",
+	                                "git archive HEAD -o a",
+	                                "git format-patch -1",
+	                                "git difftool",
+	                                "git mergetool",
+	                                "git gui",
+	                                "git fetch",
+	                                "git rerere",
+	                                "git sk rollback",
+	                                "git remote add a b",
+	                                "git notes add",
+	                                "git unknown-thing status",
+	                                "git replace a b",
+	                                "git filter-branch",
+	                                "git receive-pack .",
+	                                "sh -c status",
+	                                "bash",
+	                                "gitk",
+	                                "git --unknown status",
+	                                NULL };
 
 static void each(const char *const *lines, enum sk_command_class want)
 {
@@ -81,7 +206,7 @@ static void each(const char *const *lines, enum sk_command_class want)
 
 		if (sk_classify(n, argv, NULL) != want)
 			fail_msg("'%s' is taken for %s", *lines,
-				 want == SK_READ_ONLY ? "changing" : "reading");
+			         want == SK_READ_ONLY ? "changing" : "reading");
 	}
 }
 
@@ -103,10 +228,14 @@ static void test_command_word(void **state)
 	static const struct {
 		const char *line;
 		int at;
-	} cases[] = { { "git status", 1 },	    { "git -C a -c b=c reset", 5 },
-		      { "git-stash push", 0 },	    { "git", 1 },
-		      { "git -C", 2 },		    { "git -c a=b", 3 },
-		      { "git --git-dir=x log", 2 }, { "git --git-dir x log", 3 },
+	} cases[] = { { "git status", 1 },
+		      { "git -C a -c b=c reset", 5 },
+		      { "git-stash push", 0 },
+		      { "git", 1 },
+		      { "git -C", 2 },
+		      { "git -c a=b", 3 },
+		      { "git --git-dir=x log", 2 },
+		      { "git --git-dir x log", 3 },
 		      { "git --no-pager --bare", 3 } };
 	const char *argv[64];
 	char copy[256];
@@ -132,7 +261,11 @@ static void test_is_git(void **state)
 	assert_false(sk_is_git(""));
 }
 
-#define WORDS(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define WORDS(...)                                                                                 \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 static const struct {
 	const char *const *argv;
@@ -156,7 +289,8 @@ static const struct {
 	{ WORDS("git", "checkout", "-m", "x"), "git checkout -m ..." },
 	{ WORDS("git", "fetch", "https://user:pw@example.org/a@b"),
 	  "git fetch https://...@example.org/a@b" },
-	{ WORDS("git", "fetch", "https://to@ken@example.org"), "git fetch https://...@example.org" },
+	{ WORDS("git", "fetch", "https://to@ken@example.org"),
+	  "git fetch https://...@example.org" },
 	{ WORDS("git", "fetch", "https://example.org/a@b"), "git fetch https://example.org/a@b" },
 	{ WORDS("git", "checkout", "it's"), "git checkout 'it'\\''s'" },
 	{ WORDS("git", "checkout", ""), "git checkout ''" },
@@ -177,7 +311,7 @@ static void test_labels(void **state)
 		while (labels[i].argv[n])
 			n++;
 		assert_int_equal(sk_command_label(n, labels[i].argv, out, sizeof out),
-				 strlen(labels[i].want));
+		                 strlen(labels[i].want));
 		assert_string_equal(out, labels[i].want);
 	}
 }
@@ -208,9 +342,9 @@ static void test_label_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reading),	     cmocka_unit_test(test_changing),
+		cmocka_unit_test(test_reading),      cmocka_unit_test(test_changing),
 		cmocka_unit_test(test_command_word), cmocka_unit_test(test_is_git),
-		cmocka_unit_test(test_labels),	     cmocka_unit_test(test_label_is_cut),
+		cmocka_unit_test(test_labels),       cmocka_unit_test(test_label_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
