@@ -177,6 +177,8 @@ static int enter(const struct sk_worker *w, const struct sk_task *t, const struc
 	const char *path = l->path.ptr;
 	bool out;
 
+	if (sk_strv_has(&scan->own, path))
+		return 0;
 	if (scan->also.n && also_has(scan, path, true))
 		return t->forced || ignored(t, l, name_off, true) ? 2 : 1;
 	if (!covered(scan, path, l->path.len, true))

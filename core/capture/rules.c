@@ -28,6 +28,17 @@ static bool config_bool(const struct sk_repo *repo, const char *key, bool def)
 	return value != 0;
 }
 
+/* `git --git-dir=$HOME/.dotfiles --work-tree=$HOME`: git's folder is not one of the files. */
+static int own_folder(struct sk_scan *scan, const char *dir)
+{
+	const char *worktree = scan->repo->worktree;
+	size_t len = strlen(worktree);
+
+	if (strncmp(dir, worktree, len) != 0 || dir[len] != '/')
+		return 0;
+	return sk_strv_add(&scan->own, dir + len + 1);
+}
+
 int sk_rules_open(struct sk_scan *scan)
 {
 	const struct sk_config *config = scan->repo->config;
@@ -48,6 +59,10 @@ int sk_rules_open(struct sk_scan *scan)
 					rc = sk_meta_add(&scan->snap->meta, kind[i],
 					                 given[i]->item[k], 0, NULL);
 	scan->max_file_size = config->backup.max_file_size;
+	if (!rc)
+		rc = own_folder(scan, scan->repo->gitdir);
+	if (!rc)
+		rc = own_folder(scan, scan->repo->commondir);
 	for (size_t i = 0; !rc && scan->opts->also && i < scan->opts->also->n; i++)
 		rc = sk_strv_add(&scan->also, scan->opts->also->item[i]);
 	sk_strv_sort(&scan->also);
@@ -60,6 +75,7 @@ void sk_rules_close(struct sk_scan *scan)
 	sk_patterns_free(scan->exclude);
 	sk_patterns_free(scan->include);
 	sk_strv_free(&scan->also);
+	sk_strv_free(&scan->own);
 }
 
 static int excludes_file(const struct sk_repo *repo, char **out)

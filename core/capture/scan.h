@@ -65,6 +65,7 @@ struct sk_scan {
 	bool trusted;                                  /* the state's objects exist */
 	struct sk_patterns *paths, *exclude, *include; /* NULL: none configured */
 	struct sk_strv also;                           /* sorted */
+	struct sk_strv own; /* git's own folders inside the worktree that are not named .git */
 	uint64_t max_file_size;
 	struct sk_snapshot *snap;
 	struct sk_space *spaces;

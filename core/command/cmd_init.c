@@ -48,8 +48,13 @@ static void print_lines(const struct sk_strv *lines)
 static int reopen(struct sk_call *call)
 {
 	struct sk_repo *again = NULL;
-	int rc = sk_repo_open(".", &again);
+	int rc;
 
+	/* the first opening took GIT_* out of the environment: the same one, wherever it is */
+	if (setenv("GIT_DIR", call->repo->gitdir, 1) ||
+	    setenv("GIT_WORK_TREE", call->repo->worktree, 1))
+		return sk_error_oom();
+	rc = sk_repo_open(".", &again);
 	if (rc)
 		return rc;
 	sk_repo_close(call->repo);

@@ -131,6 +131,14 @@ t_hooks_options() {
 	[ ! -e .git/hooks/pre-commit ]; eq "$(git config core.fsmonitor || true)" ""
 	git sk init >/dev/null; [ -e .git/hooks/pre-commit ]
 }
+t_git_folder_of_another_name() {
+	mkdir w; cd w; git init -q --bare dot; export GIT_DIR=$PWD/dot GIT_WORK_TREE=$PWD
+	git config core.bare false; echo a >a.txt; git add a.txt; git commit -qm a
+	git sk init >/dev/null; echo b >a.txt; git sk backup >../id
+	git ls-tree -r --name-only "refs/sk/backup/$(cat ../id)" >../t; eq "$(cat ../t)" a.txt
+	echo c >a.txt; git sk rollback --yes "$(cat ../id)" >/dev/null; eq "$(cat a.txt)" b
+	git log -1 --format=%s >../s; eq "$(cat ../s)" a
+}
 t_refused_kinds() {
 	code 10 git sk -C / backup
 	mkdir plain; code 10 git sk -C plain init; has "$W.err" "not in a git working tree"
