@@ -12,11 +12,12 @@
 
 #include "repo/repo.h"
 
+/* Wherever a repository is needed, what a crash interrupted is finished first. */
 enum sk_needs {
 	SK_NEEDS_NOTHING, /* runs anywhere; `repo` is NULL */
 	SK_NEEDS_REPO,    /* in a working tree */
-	SK_NEEDS_ENABLED  /* where `git sk init` was run; what a crash interrupted is finished first
-	                   */
+	SK_NEEDS_SAVED,   /* where there is an entry, enabled or not any more */
+	SK_NEEDS_ENABLED  /* where `git sk init` was run */
 };
 
 enum {                    /* what a command takes beside its own options */

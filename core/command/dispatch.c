@@ -13,6 +13,18 @@
 #include "command/print.h"
 #include "restore/restore.h"
 
+/* After `uninit` the backups stay, and getting at them must not need an init first. */
+static bool anything_saved(const struct sk_repo *repo)
+{
+	git_reference_iterator *it = NULL;
+	const char *name;
+	bool any = git_reference_iterator_glob_new(&it, repo->git, "refs/sk/*") == 0 &&
+	           git_reference_next_name(&name, it) == 0;
+
+	git_reference_iterator_free(it);
+	return any;
+}
+
 int sk_open_repo(enum sk_needs needs, struct sk_repo **out)
 {
 	struct sk_buf words = SK_BUF_INIT;
@@ -23,7 +35,8 @@ int sk_open_repo(enum sk_needs needs, struct sk_repo **out)
 	rc = sk_repo_open(".", &repo);
 	if (rc)
 		return rc;
-	if (needs == SK_NEEDS_ENABLED && !repo->enabled)
+	if (!repo->enabled &&
+	    (needs == SK_NEEDS_ENABLED || (needs == SK_NEEDS_SAVED && !anything_saved(repo))))
 		rc = sk_error(SK_EREPO,
 		              "SafeKeep is not enabled in %s; enable it with 'git sk init'",
 		              sk_name(repo->worktree));

@@ -129,7 +129,8 @@ t_uninit_keeps_backups_and_purge_does_not() {
 t_hooks_options() {
 	repo w; cd w; git sk init --no-guard --no-hooks --no-service >/dev/null
 	[ ! -e .git/hooks/pre-commit ]; eq "$(git config core.fsmonitor || true)" ""
-	git sk init >/dev/null; [ -e .git/hooks/pre-commit ]
+	git sk init >/dev/null; [ ! -e .git/hooks/pre-commit ] || die "init again changed something"
+	git sk uninit >/dev/null; git sk init >/dev/null; [ -e .git/hooks/pre-commit ]
 }
 t_git_folder_of_another_name() {
 	mkdir w; cd w; git init -q --bare dot; export GIT_DIR=$PWD/dot GIT_WORK_TREE=$PWD
