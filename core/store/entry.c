@@ -347,7 +347,7 @@ int sk_entry_latest(const struct sk_repo *repo, const char *worktree_id, struct 
 	while (n && (!sk_parse_id_time(refs.item[n - 1].name + strlen(prefix), &t) || t > now))
 		n--;
 	rc = newest_of(repo, worktree_id, refs.item, n, out);
-	if (rc == SK_ENO)
+	if (rc == SK_ENO && n < refs.n)
 		rc = newest_of(repo, worktree_id, refs.item + n, refs.n - n, out);
 	if (rc == SK_ENO)
 		(void)sk_error(SK_ENO, "no backup yet (git sk backup makes one)");
