@@ -7,7 +7,9 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "store/cache.h"
 #include "store/refs.h"
+#include "store/tag.h"
 
 #define ID_MAX 100 /* bytes of a revision's name in its id: ref names stay short */
 #define FEW_MISSES 8
@@ -41,7 +43,7 @@ int sk_entry_set(struct sk_entry *e, const char *key, const char *value)
 		return sk_error_oom();
 	for (size_t i = 0; i < e->n_trailers; i++)
 		if (strcmp(e->trailer[i].key, key) == 0) {
-			free(e->trailer[i].value);
+			sk_entry_release(e, e->trailer[i].value);
 			e->trailer[i].value = copy;
 			return 0;
 		}
@@ -57,19 +59,28 @@ int sk_entry_set(struct sk_entry *e, const char *key, const char *value)
 	return 0;
 }
 
+void sk_entry_release(const struct sk_entry *e, char *str)
+{
+	uintptr_t at = (uintptr_t)str, from = (uintptr_t)e->block;
+
+	if (!e->block || at < from || at >= from + e->block_len)
+		free(str);
+}
+
 void sk_entry_free(struct sk_entry *e)
 {
 	if (!e)
 		return;
 	for (size_t i = 0; i < e->n_trailers; i++) {
-		free(e->trailer[i].key);
-		free(e->trailer[i].value);
+		sk_entry_release(e, e->trailer[i].key);
+		sk_entry_release(e, e->trailer[i].value);
 	}
+	sk_entry_release(e, e->title);
+	sk_entry_release(e, e->description);
 	free(e->trailer);
+	free(e->block);
 	free(e->id);
 	free(e->ref);
-	free(e->title);
-	free(e->description);
 	free(e->damage);
 	free(e);
 }
@@ -143,9 +154,7 @@ static int new_entry(const char *ref, struct sk_entry **out)
 	}
 	e->id = strdup(id + 1);
 	e->ref = strdup(ref);
-	e->title = strdup("");
-	e->description = strdup("");
-	if (!e->id || !e->ref || !e->title || !e->description) {
+	if (!e->id || !e->ref) {
 		sk_entry_free(e);
 		return sk_error_oom();
 	}
@@ -156,7 +165,9 @@ static int new_entry(const char *ref, struct sk_entry **out)
 static int damaged(struct sk_entry *e, const char *why)
 {
 	e->damage = strdup(why);
-	if (!e->damage)
+	e->title = strdup("");
+	e->description = strdup("");
+	if (!e->damage || !e->title || !e->description)
 		return sk_error_oom();
 	e->damaged = true;
 	e->created = id_time(e->kind, e->id);
@@ -167,6 +178,7 @@ static int damaged(struct sk_entry *e, const char *why)
  * a few of those in one listing it is told not to. */
 struct loader {
 	const struct sk_repo *repo;
+	struct sk_cache *cache; /* NULL: none */
 	unsigned misses;
 };
 
@@ -184,35 +196,47 @@ static bool known_missing(const struct loader *l, const struct sk_oid *oid)
 	return missing;
 }
 
+/* Reads the tag `e->tag`; SK_EDAMAGED when that cannot be. */
+static int load_tag(struct loader *l, struct sk_entry *e)
+{
+	git_odb_object *obj = NULL;
+	size_t len;
+	const char *data = sk_cache_get(l->cache, &e->tag, &len);
+	int rc;
+
+	if (data)
+		return sk_tag_parse(data, len, e);
+	if (known_missing(l, &e->tag))
+		rc = sk_error(SK_EDAMAGED, "object %s is missing", sk_oid_str(&e->tag));
+	else
+		rc = sk_repo_read(l->repo, &e->tag, &obj);
+	if (rc)
+		l->misses++;
+	else if (git_odb_object_type(obj) != GIT_OBJECT_TAG)
+		rc = sk_error(SK_EDAMAGED, "the ref points to a %s, not to a tag",
+		              git_object_type2string(git_odb_object_type(obj)));
+	else
+		rc = sk_tag_parse(git_odb_object_data(obj), git_odb_object_size(obj), e);
+	if (!rc)
+		sk_cache_note(l->cache, &e->tag, git_odb_object_data(obj),
+		              git_odb_object_size(obj));
+	git_odb_object_free(obj);
+	return rc;
+}
+
 static int load(struct loader *l, const char *ref, const struct sk_oid *oid, const char *bad,
                 struct sk_entry **out)
 {
-	git_odb_object *obj = NULL;
 	struct sk_entry *e = NULL;
-	int rc = new_entry(ref, &e), got;
+	int rc = new_entry(ref, &e);
 
 	if (rc)
 		return rc;
-	if (bad) {
-		rc = damaged(e, bad);
-		goto out;
+	if (!bad) {
+		e->tag = *oid;
+		bad = load_tag(l, e) ? sk_error_message() : NULL;
 	}
-	e->tag = *oid;
-	if (known_missing(l, oid))
-		got = sk_error(SK_EDAMAGED, "object %s is missing", sk_oid_str(oid));
-	else
-		got = sk_repo_read(l->repo, oid, &obj);
-	if (got)
-		l->misses++;
-	else if (git_odb_object_type(obj) != GIT_OBJECT_TAG)
-		got = sk_error(SK_EDAMAGED, "the ref points to a %s, not to a tag",
-		               git_object_type2string(git_odb_object_type(obj)));
-	else
-		got = sk_tag_parse(git_odb_object_data(obj), git_odb_object_size(obj), e);
-	if (got)
-		rc = damaged(e, sk_error_message());
-out:
-	git_odb_object_free(obj);
+	rc = bad ? damaged(e, bad) : 0;
 	if (rc)
 		sk_entry_free(e);
 	else
@@ -222,7 +246,7 @@ out:
 
 int sk_entry_read(const struct sk_repo *repo, const char *ref, struct sk_entry **out)
 {
-	struct loader l = { repo, 0 };
+	struct loader l = { repo, NULL, 0 };
 	struct sk_oid oid = { { 0 } };
 	char why[256];
 	int rc = sk_ref_read(repo, ref, &oid);
@@ -251,26 +275,18 @@ static int newest_first(const void *a, const void *b)
 	return strverscmp(y->id, x->id);
 }
 
-static int list_kind(struct loader *l, enum sk_kind kind, const char *worktree_id,
+static int list_refs(struct loader *l, const struct sk_refs *refs, const char *worktree_id,
                      struct sk_entries *list)
 {
-	struct sk_refs refs = { 0 };
-	struct sk_entry **grown;
-	char prefix[32];
-	int rc;
+	int rc = 0;
 
-	(void)snprintf(prefix, sizeof prefix, "refs/sk/%s/", sk_kind_name(kind));
-	rc = sk_refs_list(l->repo, prefix, 0, &refs);
-	if (rc || !refs.n)
-		goto out;
-	grown = realloc(list->item, (list->n + refs.n) * sizeof *grown);
-	if (!grown) {
-		rc = sk_error_oom();
-		goto out;
-	}
-	list->item = grown;
-	for (size_t i = 0; i < refs.n && !rc; i++) {
-		const struct sk_ref *r = &refs.item[i];
+	if (!refs->n)
+		return 0;
+	list->item = calloc(refs->n, sizeof(struct sk_entry *));
+	if (!list->item)
+		return sk_error_oom();
+	for (size_t i = refs->n; i > 0 && !rc; i--) { /* ids of backups sort by time */
+		const struct sk_ref *r = &refs->item[i - 1];
 		struct sk_entry *e;
 
 		rc = load(l, r->name, &r->oid, r->bad, &e);
@@ -279,29 +295,41 @@ static int list_kind(struct loader *l, enum sk_kind kind, const char *worktree_i
 		else if (!rc)
 			sk_entry_free(e);
 	}
-out:
-	sk_refs_free(&refs);
+	for (size_t i = 1; i < list->n; i++)
+		if (newest_first(&list->item[i - 1], &list->item[i]) > 0) {
+			qsort(list->item, list->n, sizeof *list->item, newest_first);
+			break;
+		}
 	return rc;
 }
 
 int sk_entry_list(const struct sk_repo *repo, unsigned kinds, const char *worktree_id,
                   struct sk_entries *out)
 {
-	struct loader l = { repo, 0 };
+	static const char *const all[] = { "refs/sk/backup/", "refs/sk/revision/",
+		                           "refs/sk/release/" };
+	const char *prefixes[4] = { NULL };
+	struct loader l = { repo, NULL, 0 };
 	struct sk_entries list = { 0 };
-	int rc = 0;
+	struct sk_refs refs = { 0 };
+	size_t n = 0;
+	int rc;
 
-	for (unsigned k = SK_BACKUP; k <= SK_RELEASE && !rc; k <<= 1)
-		if (kinds & k)
-			rc = list_kind(&l, (enum sk_kind)k, worktree_id, &list);
-	if (rc) {
+	for (unsigned k = 0; k < 3; k++)
+		if (kinds & (unsigned)SK_BACKUP << k)
+			prefixes[n++] = all[k];
+	rc = sk_cache_open(repo, &l.cache);
+	if (!rc)
+		rc = sk_refs_list_all(repo, prefixes, 0, &refs);
+	if (!rc)
+		rc = list_refs(&l, &refs, worktree_id, &list);
+	sk_cache_close(l.cache, !rc && (kinds & SK_BACKUP));
+	sk_refs_free(&refs);
+	if (rc)
 		sk_entries_free(&list);
-		return rc;
-	}
-	if (list.n)
-		qsort(list.item, list.n, sizeof *list.item, newest_first);
-	*out = list;
-	return 0;
+	else
+		*out = list;
+	return rc;
 }
 
 static int by_number(const void *a, const void *b)

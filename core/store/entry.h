@@ -35,6 +35,9 @@ struct sk_entry {
 	size_t n_trailers;
 	bool damaged;        /* the ref is there, but its tag cannot be read or understood */
 	char *damage;        /* why; then only id, ref, tag (when known) and created (from the id) hold */
+	char *block;         /* private: strings of an entry that was read lie in here, so none of
+			      * its members may be freed by itself */
+	size_t block_len;
 };
 
 const char *sk_kind_name(enum sk_kind kind); /* "backup", "revision", "release" */
@@ -56,13 +59,16 @@ void sk_entries_free(struct sk_entries *list);
  * is in the list (for every worktree), marked.  `out` is to be freed. */
 int sk_entry_list(const struct sk_repo *repo, unsigned kinds, const char *worktree_id,
 		  struct sk_entries *out);
-/* The newest intact backup of that worktree without reading them all; SK_ENO: none. */
+/* The newest intact backup of that worktree without reading them all; SK_ENO: none.  One dated in
+ * the future (the clock was wrong once) only when there is no other: what is new would otherwise
+ * be compared with it for ever. */
 int sk_entry_latest(const struct sk_repo *repo, const char *worktree_id, struct sk_entry **out);
 int sk_entry_read(const struct sk_repo *repo, const char *ref, struct sk_entry **out);
 
 /* A selector of the contract: id or unique prefix, `latest`, `@{N}`, `@{TIME}`, a revision's name
  * when unique; also the full or short ref (refs/sk/backup/ID, sk/backup/ID).  Of this worktree for
  * latest, @{N}, @{TIME} (backups and revisions alike, newest first); ids of any worktree.
+ * An id or ref, and @{N}, can give an entry that is damaged: look before using its tree.
  * SK_ENO: nothing matches, or several (the message lists some); SK_EUSAGE: a bad time. */
 int sk_entry_select(const struct sk_repo *repo, const char *selector, struct sk_entry **out);
 /* The newest not after the time that `when` means by git's rules ("2 hours ago"). */
@@ -78,7 +84,7 @@ int sk_parse_date(const struct sk_repo *repo, const char *text, time_t *out);
 int sk_entry_publish(const struct sk_repo *repo, struct sk_packer *p, struct sk_entry *e);
 
 /* Deletes entries (ref and meta ref) in transactions; a ref that moved meanwhile stays and is
- * SK_EBUSY. */
+ * SK_EBUSY.  One that is gone already is no error. */
 int sk_entry_delete(const struct sk_repo *repo, struct sk_entry *const *entry, size_t n);
 
 /* "User login" + now -> User_login_20260810_1400; empty name: Revision_...; not stamped twice. */

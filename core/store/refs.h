@@ -38,6 +38,9 @@ enum {
  * ones, so that a `git pack-refs` meanwhile hides none.  Free with sk_refs_free. */
 int sk_refs_list(const struct sk_repo *repo, const char *prefix, unsigned flags,
                  struct sk_refs *out);
+/* Several prefixes (up to NULL) at once: packed-refs is read but once. */
+int sk_refs_list_all(const struct sk_repo *repo, const char *const *prefixes, unsigned flags,
+                     struct sk_refs *out);
 void sk_refs_free(struct sk_refs *refs);
 const struct sk_ref *sk_refs_find(const struct sk_refs *refs, const char *name);
 

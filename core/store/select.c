@@ -12,6 +12,13 @@
 /* "@{N}" with N from here on is a time, as in git */
 #define NTH_MAX 100000000ULL
 
+/* One of a listing, read anew from git's own objects. */
+static int pick(const struct sk_repo *repo, const struct sk_entries *list, size_t i,
+                struct sk_entry **out)
+{
+	return sk_entry_read(repo, list->item[i]->ref, out);
+}
+
 static int nth(const struct sk_repo *repo, unsigned long long want, const char *selector,
                struct sk_entry **out)
 {
@@ -21,8 +28,7 @@ static int nth(const struct sk_repo *repo, unsigned long long want, const char *
 	if (rc)
 		return rc;
 	if (want < list.n) {
-		*out = list.item[want];
-		list.item[want] = NULL;
+		rc = pick(repo, &list, (size_t)want, out);
 	} else if (list.n) {
 		rc = sk_error(SK_ENO, "no '%s': there are %zu backups and revisions",
 		              sk_name(selector), list.n);
@@ -37,21 +43,19 @@ static int nth(const struct sk_repo *repo, unsigned long long want, const char *
 static int not_after(const struct sk_repo *repo, time_t limit, struct sk_entry **out)
 {
 	struct sk_entries list;
+	size_t i = 0;
 	char when[20];
 	int rc = sk_entry_list(repo, SK_BACKUP | SK_REVISION, repo->worktree_id, &list);
 
 	if (rc)
 		return rc;
-	rc = SK_ENO;
-	for (size_t i = 0; i < list.n && rc; i++)
-		if (!list.item[i]->damaged && list.item[i]->created <= limit) {
-			*out = list.item[i];
-			list.item[i] = NULL;
-			rc = 0;
-		}
-	sk_entries_free(&list);
+	while (i < list.n && (list.item[i]->damaged || list.item[i]->created > limit))
+		i++;
 	sk_format_local(limit, when);
-	return rc ? sk_error(rc, "no backup or revision is as old as %s", when) : 0;
+	rc = i < list.n ? pick(repo, &list, i, out)
+	                : sk_error(SK_ENO, "no backup or revision is as old as %s", when);
+	sk_entries_free(&list);
+	return rc;
 }
 
 int sk_entry_at(const struct sk_repo *repo, const char *when, struct sk_entry **out)
@@ -94,17 +98,15 @@ static int in_braces(const struct sk_repo *repo, const char *selector, struct sk
 static int newest(const struct sk_repo *repo, struct sk_entry **out)
 {
 	struct sk_entries list;
+	size_t i = 0;
 	int rc = sk_entry_list(repo, SK_BACKUP | SK_REVISION, repo->worktree_id, &list);
 
 	if (rc)
 		return rc;
-	rc = sk_error(SK_ENO, "no backup yet (git sk backup makes one)");
-	for (size_t i = 0; i < list.n && rc; i++)
-		if (!list.item[i]->damaged) {
-			*out = list.item[i];
-			list.item[i] = NULL;
-			rc = 0;
-		}
+	while (i < list.n && list.item[i]->damaged)
+		i++;
+	rc = i < list.n ? pick(repo, &list, i, out)
+	                : sk_error(SK_ENO, "no backup yet (git sk backup makes one)");
 	sk_entries_free(&list);
 	return rc;
 }

@@ -109,21 +109,22 @@ int sk_tag_format(const struct sk_entry *e, struct sk_buf *out)
 	return rc;
 }
 
-struct cursor {
-	const char *at, *end;
+struct cursor { /* in a copy of the tag that is cut into strings where it lies */
+	char *at, *end;
 };
 
 /* The rest of the next line after `word` and a space; false when the line is another. */
-static bool take_line(struct cursor *c, const char *word, const char **text, size_t *len)
+static bool take_line(struct cursor *c, const char *word, char **text, size_t *len)
 {
 	size_t wlen = strlen(word);
-	const char *nl = memchr(c->at, '\n', (size_t)(c->end - c->at));
+	char *nl = memchr(c->at, '\n', (size_t)(c->end - c->at));
 
 	if (!nl || (size_t)(nl - c->at) <= wlen || memcmp(c->at, word, wlen) != 0 ||
 	    c->at[wlen] != ' ')
 		return false;
 	*text = c->at + wlen + 1;
 	*len = (size_t)(nl - *text);
+	*nl = '\0';
 	c->at = nl + 1;
 	return true;
 }
@@ -149,7 +150,7 @@ static bool parse_tagger(const char *text, size_t len, time_t *out)
 
 static int parse_header(struct cursor *c, struct sk_entry *e)
 {
-	const char *text;
+	char *text;
 	size_t len;
 
 	if (!take_line(c, "object", &text, &len) || len != SK_OID_HEX ||
@@ -157,18 +158,14 @@ static int parse_header(struct cursor *c, struct sk_entry *e)
 		return sk_error(SK_EDAMAGED, "the tag names no object");
 	if (!take_line(c, "type", &text, &len))
 		return sk_error(SK_EDAMAGED, "the tag has no type");
-	if (len != 4 || memcmp(text, "tree", 4) != 0)
-		return sk_error(SK_EDAMAGED, "the tag points to a %.*s, not to a tree",
-		                len < 16 ? (int)len : 16, text);
-	if (!take_line(c, "tag", &text, &len))
+	if (strcmp(text, "tree") != 0)
+		return sk_error(SK_EDAMAGED, "the tag points to a %.16s, not to a tree", text);
+	if (!take_line(c, "tag", &e->id, &len))
 		return sk_error(SK_EDAMAGED, "the tag has no name");
-	e->id = strndup(text, len);
-	if (!e->id)
-		return sk_error_oom();
 	if (!take_line(c, "tagger", &text, &len) || !parse_tagger(text, len, &e->created))
 		return sk_error(SK_EDAMAGED, "the tag has no time");
 	while (c->at < c->end && *c->at != '\n') { /* headers of later versions of git */
-		const char *nl = memchr(c->at, '\n', (size_t)(c->end - c->at));
+		char *nl = memchr(c->at, '\n', (size_t)(c->end - c->at));
 
 		if (!nl)
 			break;
@@ -180,123 +177,131 @@ static int parse_header(struct cursor *c, struct sk_entry *e)
 	return 0;
 }
 
-static int set_trailer(struct sk_entry *e, const char *key, size_t klen, struct sk_buf *value)
+/* The value that begins at c->at, unfolded; moves to the next trailer. */
+static char *take_value(struct cursor *c)
 {
-	struct sk_trailer *grown = realloc(e->trailer, (e->n_trailers + 1) * sizeof *grown);
-	struct sk_trailer t;
+	char *start = c->at, *to = c->at;
 
-	if (!grown)
-		return sk_error_oom();
-	e->trailer = grown;
-	t.key = strndup(key, klen);
-	t.value = sk_buf_detach(value);
-	if (!t.key || !t.value) {
-		free(t.key);
-		free(t.value);
-		return sk_error_oom();
+	for (;;) {
+		char *nl = memchr(c->at, '\n', (size_t)(c->end - c->at));
+		size_t len = (size_t)((nl ? nl : c->end) - c->at);
+
+		memmove(to, c->at, len);
+		to += len;
+		c->at = nl ? nl + 1 : c->end;
+		if (c->at == c->end || *c->at != ' ')
+			break;
+		*to++ = '\n';
+		c->at++;
 	}
-	e->trailer[e->n_trailers++] = t;
-	return 0;
+	*to = '\0'; /* on the newline at the latest, or on the NUL after the whole copy */
+	return start;
 }
 
 static int parse_trailers(struct cursor c, struct sk_entry *e)
 {
-	struct sk_buf value = SK_BUF_INIT;
-	int rc = 0;
+	size_t lines = 1;
 
-	while (c.at < c.end && !rc) {
-		const char *key = c.at, *nl;
+	for (const char *p = c.at; p < c.end; p++)
+		lines += *p == '\n';
+	e->trailer = malloc(lines * sizeof *e->trailer);
+	if (!e->trailer)
+		return sk_error_oom();
+	while (c.at < c.end) {
+		char *key = c.at;
 		size_t klen = key_len(c.at, (size_t)(c.end - c.at));
 
-		if (!klen || key + klen == c.end || key[klen] != ':') {
-			rc = sk_error(SK_EDAMAGED, "the tag's message does not end in trailers");
-			break;
-		}
+		if (!klen || key + klen == c.end || key[klen] != ':')
+			return sk_error(SK_EDAMAGED, "the tag's message does not end in trailers");
+		key[klen] = '\0';
 		c.at += klen + 1;
 		if (c.at < c.end && *c.at == ' ')
 			c.at++;
-		for (;;) {
-			nl = memchr(c.at, '\n', (size_t)(c.end - c.at));
-			rc = sk_buf_add(&value, c.at, (size_t)((nl ? nl : c.end) - c.at));
-			c.at = nl ? nl + 1 : c.end;
-			if (rc || c.at == c.end || *c.at != ' ')
-				break;
-			(void)sk_buf_addc(&value, '\n'); /* unfold */
-			c.at++;
-		}
-		if (!rc)
-			rc = set_trailer(e, key, klen, &value);
+		e->trailer[e->n_trailers++] = (struct sk_trailer){ key, take_value(&c) };
 	}
-	sk_buf_free(&value);
-	return rc;
+	return 0;
 }
 
 static int parse_message(struct cursor c, struct sk_entry *e)
 {
-	const char *nl = memchr(c.at, '\n', (size_t)(c.end - c.at)), *sep = NULL, *body;
+	char *nl = memchr(c.at, '\n', (size_t)(c.end - c.at)), *sep = NULL, *body;
 
 	if (!nl || nl + 1 == c.end || nl[1] != '\n')
 		return sk_error(SK_EDAMAGED, "the tag's message has no title and trailers");
-	for (const char *p = c.end - 2; p >= nl && !sep; p--)
+	for (char *p = c.end - 2; p >= nl && !sep; p--)
 		if (p[0] == '\n' && p[1] == '\n')
 			sep = p;
 	body = nl + 2;
-	e->title = strndup(c.at, (size_t)(nl - c.at));
-	e->description = sep > body ? strndup(body, (size_t)(sep - body)) : strdup("");
-	if (!e->title || !e->description)
-		return sk_error_oom();
+	e->title = c.at;
 	c.at = sep + 2;
+	*nl = '\0';
+	*sep = '\0';
+	e->description = sep > body ? body : nl; /* nl: an empty string */
 	return parse_trailers(c, e);
 }
 
-static void take(struct sk_entry *to, struct sk_entry *from)
+static void take(struct sk_entry *to, const struct sk_entry *from)
 {
-	if (!to->id) {
-		to->id = from->id;
-		from->id = NULL;
+	sk_entry_release(to, to->title);
+	sk_entry_release(to, to->description);
+	for (size_t i = 0; i < to->n_trailers; i++) {
+		sk_entry_release(to, to->trailer[i].key);
+		sk_entry_release(to, to->trailer[i].value);
 	}
+	free(to->trailer);
+	free(to->block);
 	to->kind = to->kind ? to->kind : from->kind;
 	to->tree = from->tree;
 	to->created = from->created;
-	free(to->title);
-	free(to->description);
-	for (size_t i = 0; i < to->n_trailers; i++) {
-		free(to->trailer[i].key);
-		free(to->trailer[i].value);
-	}
-	free(to->trailer);
 	to->title = from->title;
 	to->description = from->description;
 	to->trailer = from->trailer;
 	to->n_trailers = from->n_trailers;
-	from->title = from->description = NULL;
-	from->trailer = NULL;
-	from->n_trailers = 0;
+	to->block = from->block;
+	to->block_len = from->block_len;
+}
+
+static int parse(struct sk_entry *got, size_t len)
+{
+	struct cursor c = { got->block, got->block + len };
+	const char *kind;
+	int rc;
+
+	if (memchr(got->block, '\0', len))
+		return sk_error(SK_EDAMAGED, "the tag has a NUL byte");
+	rc = parse_header(&c, got);
+	if (!rc)
+		rc = parse_message(c, got);
+	if (rc)
+		return rc;
+	kind = sk_entry_get(got, "Sk-Kind");
+	if (!kind)
+		return sk_error(SK_EDAMAGED, "the tag has no Sk-Kind: SafeKeep did not write it");
+	for (unsigned k = SK_BACKUP; k <= SK_RELEASE; k <<= 1)
+		if (strcmp(kind, sk_kind_name((enum sk_kind)k)) == 0)
+			got->kind = (enum sk_kind)k;
+	return 0;
 }
 
 int sk_tag_parse(const char *data, size_t len, struct sk_entry *e)
 {
-	struct sk_entry *got = calloc(1, sizeof *got);
-	struct cursor c = { data, data + len };
-	const char *kind;
-	int rc;
+	struct sk_entry got = { .block = malloc(len + 1), .block_len = len + 1 };
+	char *id = NULL;
+	int rc = got.block ? 0 : sk_error_oom();
 
-	if (!got)
-		return sk_error_oom();
-	if (len && memchr(data, '\0', len))
-		rc = sk_error(SK_EDAMAGED, "the tag has a NUL byte");
-	else
-		rc = len ? parse_header(&c, got) : sk_error(SK_EDAMAGED, "the tag is empty");
-	if (!rc)
-		rc = parse_message(c, got);
-	kind = rc ? NULL : sk_entry_get(got, "Sk-Kind");
-	if (!rc && !kind)
-		rc = sk_error(SK_EDAMAGED, "the tag has no Sk-Kind: SafeKeep did not write it");
-	for (unsigned k = SK_BACKUP; !rc && k <= SK_RELEASE; k <<= 1)
-		if (strcmp(kind, sk_kind_name((enum sk_kind)k)) == 0)
-			got->kind = (enum sk_kind)k;
-	if (!rc)
-		take(e, got);
-	sk_entry_free(got);
-	return rc;
+	if (!rc) {
+		memcpy(got.block, data, len);
+		got.block[len] = '\0';
+		rc = parse(&got, len);
+	}
+	if (!rc && !e->id && !(id = strdup(got.id)))
+		rc = sk_error_oom();
+	if (rc) {
+		free(got.trailer);
+		free(got.block);
+		return rc;
+	}
+	e->id = id ? id : e->id;
+	take(e, &got);
+	return 0;
 }

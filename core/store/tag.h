@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/oid.h"
+#include "store/entry.h"
 
 /* "SafeKeep <safekeep@HOST> EPOCH ZONE"; UTC when `utc`, else the local zone at that time. */
 int sk_ident_add(struct sk_buf *out, time_t when, bool utc);
@@ -14,5 +15,8 @@ int sk_ident_add(struct sk_buf *out, time_t when, bool utc);
 /* A tag to a tree that says nothing but `message`, of 1970: the same content every time. */
 int sk_tag_plain(const struct sk_oid *tree, const char *name, const char *message,
                  struct sk_buf *out);
+
+/* Frees one string of an entry, unless it lies in the entry's block. */
+void sk_entry_release(const struct sk_entry *e, char *str);
 
 #endif

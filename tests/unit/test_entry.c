@@ -1,126 +1,9 @@
-/* Entries: made, listed, selected and deleted, beside git and against damage. */
-#include "unit/scratch.h"
+/* Entries: made, listed and deleted, beside git and against damage. */
+#include "unit/entry_scratch.h"
 
 #include <sys/wait.h>
-#include <time.h>
 
-#include "base/text.h"
-#include "store/entry.h"
-#include "store/refs.h"
 #include "store/retention.h"
-
-#define NOON 1786363200 /* 2026-08-10T12:00:00Z */
-
-static struct sk_repo *repo;
-static struct sk_oid tree;
-
-static int setup(void **state)
-{
-	(void)state;
-	scratch_open();
-	assert_int_equal(setenv("TZ", "UTC", 1), 0);
-	assert_int_equal(setenv("SK_TEST_NOW", "1786449600", 1), 0); /* 2026-08-11T12:00:00Z */
-	sh("git init -q -b main w && cd w && echo x >f && git add f && git commit -qm 1");
-	assert_true(sk_oid_parse(sh("git -C w write-tree"), &tree));
-	if (sk_repo_open("w", &repo))
-		fail_msg("%s", sk_error_message());
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	sk_repo_close(repo);
-	repo = NULL;
-	scratch_close();
-	return 0;
-}
-
-static struct sk_entry *new_entry(enum sk_kind kind, const char *id, time_t created)
-{
-	struct sk_entry *e = calloc(1, sizeof *e);
-
-	assert_non_null(e);
-	e->kind = kind;
-	e->id = id ? strdup(id) : NULL;
-	e->tree = tree;
-	e->created = created;
-	e->title = strdup("title");
-	e->description = strdup("what\n\nfor");
-	assert_int_equal(sk_entry_set(e, "Sk-Worktree", "main"), 0);
-	return e;
-}
-
-static int publish(struct sk_entry *e)
-{
-	struct sk_packer *p = NULL;
-	int rc;
-
-	assert_int_equal(sk_packer_new(repo, &p), 0);
-	rc = sk_entry_publish(repo, p, e);
-	sk_packer_free(p);
-	return rc;
-}
-
-/* Publishes one and gives its id, in a static buffer. */
-static const char *made(enum sk_kind kind, const char *id, time_t created)
-{
-	static char out[256];
-	struct sk_entry *e = new_entry(kind, id, created);
-
-	if (publish(e))
-		fail_msg("%s", sk_error_message());
-	(void)snprintf(out, sizeof out, "%s", e->id);
-	sk_entry_free(e);
-	return out;
-}
-
-static void fsck_is_clean(void)
-{
-	assert_string_equal(sh("cd w && git fsck --strict --full --no-dangling 2>&1"), "");
-}
-
-/* The id that a selector gives, or "!CODE". */
-static const char *selected(const char *selector)
-{
-	static char out[256];
-	struct sk_entry *e = NULL;
-	int rc = sk_entry_select(repo, selector, &e);
-
-	if (rc)
-		(void)snprintf(out, sizeof out, "!%d", rc);
-	else
-		(void)snprintf(out, sizeof out, "%s", e->id);
-	sk_entry_free(e);
-	return out;
-}
-
-static const char *latest(void)
-{
-	static char out[256];
-	struct sk_entry *e = NULL;
-	int rc = sk_entry_latest(repo, "main", &e);
-
-	(void)snprintf(out, sizeof out, "%s", rc ? "none" : e->id);
-	sk_entry_free(e);
-	return out;
-}
-
-/* The ids of a listing, each with "?" when damaged, in a static buffer. */
-static const char *listed(unsigned kinds, const char *worktree)
-{
-	static struct sk_buf out = SK_BUF_INIT;
-	struct sk_entries list;
-
-	assert_int_equal(sk_entry_list(repo, kinds, worktree, &list), 0);
-	sk_buf_clear(&out);
-	for (size_t i = 0; i < list.n; i++)
-		assert_int_equal(sk_buf_addf(&out, "%s%s%s", i ? " " : "", list.item[i]->id,
-		                             list.item[i]->damaged ? "?" : ""),
-		                 0);
-	sk_entries_free(&list);
-	return sk_buf_str(&out);
-}
 
 static void ids_and_order(void **state)
 {
@@ -295,170 +178,6 @@ static void worktrees(void **state)
 }
 
 /* One dated in the future is not what the present is compared with. */
-static void clock_was_wrong(void **state)
-{
-	(void)state;
-	(void)made(SK_BACKUP, NULL, 4000000000);
-	assert_string_equal(latest(), "20961002T070640Z");
-	(void)made(SK_BACKUP, NULL, NOON);
-	assert_string_equal(latest(), "20260810T120000Z");
-	assert_string_equal(selected("latest"), "20961002T070640Z");
-	assert_string_equal(selected("@{now}"), "20260810T120000Z");
-}
-
-static void selectors(void **state)
-{
-	struct sk_entry *e;
-
-	(void)state;
-	assert_string_equal(selected("latest"), "!1");
-	assert_string_equal(selected("@{0}"), "!1");
-	(void)made(SK_BACKUP, NULL, NOON - 86400);
-	(void)made(SK_BACKUP, NULL, NOON);
-	(void)made(SK_BACKUP, NULL, NOON);
-	e = new_entry(SK_REVISION, "Login_form_20260810_1230", NOON + 1800);
-	assert_int_equal(sk_entry_set(e, "Sk-Name", "Login form"), 0);
-	assert_int_equal(publish(e), 0);
-	sk_entry_free(e);
-	e = new_entry(SK_REVISION, "Login_20260810_1240", NOON + 2400);
-	assert_int_equal(sk_entry_set(e, "Sk-Name", "Login"), 0);
-	assert_int_equal(publish(e), 0);
-	sk_entry_free(e);
-	(void)made(SK_RELEASE, "version_2026-08-10", NOON + 3000);
-
-	assert_string_equal(selected("latest"), "Login_20260810_1240");
-	assert_string_equal(selected("@{0}"), "Login_20260810_1240");
-	assert_string_equal(selected("@{2}"), "20260810T120000Z-2");
-	assert_string_equal(selected("@{4}"), "20260809T120000Z");
-	assert_string_equal(selected("@{5}"), "!1");
-	assert_string_equal(selected("@{1786363200}"), "20260810T120000Z-2");
-	assert_string_equal(selected("@{yesterday 12:10}"), "20260810T120000Z-2");
-	assert_string_equal(selected("@{2026-08-10 12:00:00}"), "20260810T120000Z-2");
-	assert_string_equal(selected("@{2026-08-10T11:59:59Z}"), "20260809T120000Z");
-	assert_string_equal(selected("@{23 hours ago}"), "Login_20260810_1240");
-	assert_string_equal(selected("@{3 weeks ago}"), "!1");
-	assert_string_equal(selected("20260810T120000Z"), "20260810T120000Z");
-	assert_string_equal(selected("20260810T120000Z-"), "20260810T120000Z-2");
-	assert_string_equal(selected("20260809"), "20260809T120000Z");
-	assert_string_equal(selected("2026081"), "!1");
-	assert_non_null(strstr(sk_error_message(), "20260810T120000Z-2, 20260810T120000Z"));
-	assert_string_equal(selected("Login"), "Login_20260810_1240");
-	assert_string_equal(selected("Login form"), "Login_form_20260810_1230");
-	assert_string_equal(selected("Login_f"), "Login_form_20260810_1230");
-	assert_string_equal(selected("Log"), "!1");
-	assert_string_equal(selected("version"), "version_2026-08-10");
-	assert_string_equal(selected("refs/sk/backup/20260809T120000Z"), "20260809T120000Z");
-	assert_string_equal(selected("sk/release/version_2026-08-10"), "version_2026-08-10");
-	assert_string_equal(selected("sk/backup/none"), "!1");
-	assert_string_equal(selected("refs/sk/meta/backup/x"), "!1");
-	assert_string_equal(selected("nothing"), "!1");
-	assert_string_equal(selected(""), "!2");
-	assert_string_equal(selected("@{}"), "!2");
-	assert_string_equal(selected("@{1"), "!2");
-	assert_string_equal(selected("@{never}"), "!2");
-	assert_string_equal(selected("@{the day I was happy}"), "!2");
-	for (int i = 0; i < 5; i++)
-		(void)made(SK_BACKUP, NULL, NOON + 3600 + i);
-	assert_string_equal(selected("2026081"), "!1");
-	assert_non_null(strstr(sk_error_message(), " and 2 more"));
-}
-
-static void dates(void **state)
-{
-	static const char *const good[] = { "now",
-		                            "today",
-		                            "yesterday",
-		                            "noon",
-		                            "midnight",
-		                            "tea",
-		                            "2 hours ago",
-		                            "5.minutes.ago",
-		                            "last friday",
-		                            "last week",
-		                            "three days ago",
-		                            "10am",
-		                            "yesterday 14:00",
-		                            "Aug 3",
-		                            "3 Aug 2026",
-		                            "2026-08-01",
-		                            "2026-08-01 10:00",
-		                            "2026-08-01T10:00:00Z",
-		                            "2026-08-01 10:00:00 +0200",
-		                            "1786000000",
-		                            "last monday",
-		                            "sept 3 2025",
-		                            "0 seconds ago",
-		                            "2026-08-11 12:00:00" };
-	static const char *const bad[] = {
-		"",           " ",          "never",     "monday", "tomorow",  "2 fortnights ago",
-		"rubbish",    "ago",        "hours ago", "month",  "99:99",    "25:61",
-		"2026-13-01", "2026-08-32", "--all",     "$(id)",  "3 apples", "\xc3\xa4",
-		"last",       "$1",         "@"
-	};
-	time_t t = 0;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		if (sk_parse_date(repo, good[i], &t))
-			fail_msg("%s", sk_error_message());
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		t = 7;
-		if (sk_parse_date(repo, bad[i], &t) != SK_EUSAGE)
-			fail_msg("'%s' was taken for %lld", bad[i], (long long)t);
-		assert_int_equal(t, 7);
-	}
-	assert_int_equal(sk_parse_date(repo, "2 hours ago", &t), 0);
-	assert_int_equal(t, 1786449600 - 7200);
-	assert_int_equal(sk_parse_date(repo, "2026-08-10T12:00:00Z", &t), 0);
-	assert_int_equal(t, NOON);
-}
-
-static void revision_ids(void **state)
-{
-	static const struct {
-		const char *name, *want;
-	} table[] = {
-		{ "", "Revision_20260810_1200" },
-		{ " \t", "Revision_20260810_1200" },
-		{ "User login", "User_login_20260810_1200" },
-		{ "Feature_20250101_0930", "Feature_20250101_0930" },
-		{ "../../etc", "_._.._etc_20260810_1200" },
-		{ ".hidden", "_hidden_20260810_1200" },
-		{ "-rf", "_rf_20260810_1200" },
-		{ "a~b^c:d?e*f[g\\h@{i", "a_b_c_d_e_f_g_h__i_20260810_1200" },
-		{ "\xc3\xa4\xe6\x97\xa5", "\xc3\xa4\xe6\x97\xa5_20260810_1200" },
-		{ "x\xff\xe2\x80\xaey\x1b", "x__y__20260810_1200" },
-		{ "end.lock", "end.lock_20260810_1200" },
-		{ "$(rm -rf ~);'\"`&|<>", "__rm_-rf____________20260810_1200" },
-	};
-	char name[400], *id = NULL, ref[500];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		assert_int_equal(sk_revision_id(table[i].name, NOON, &id), 0);
-		(void)snprintf(ref, sizeof ref, "refs/sk/revision/%s", id);
-		assert_true(git_reference_is_valid_name(ref));
-		assert_null(strstr(id, ".."));
-		if (i != 4)
-			assert_string_equal(id, table[i].want);
-		free(id);
-	}
-	memset(name, 'n', sizeof name);
-	name[sizeof name - 1] = '\0';
-	assert_int_equal(sk_revision_id(name, NOON, &id), 0);
-	assert_true(strlen(id) < 120);
-	free(id);
-	for (int c = 1; c < 256; c++) {
-		name[0] = (char)c;
-		name[1] = (char)(255 - c);
-		name[2] = '\0';
-		assert_int_equal(sk_revision_id(name, NOON, &id), 0);
-		(void)snprintf(ref, sizeof ref, "refs/sk/revision/%s", id);
-		assert_true(git_reference_is_valid_name(ref));
-		free(id);
-	}
-}
-
 /* Several processes at once, all in one second: every one gets an id of its own. */
 static void at_the_same_time(void **state)
 {
@@ -602,16 +321,59 @@ static void pruning(void **state)
 	assert_int_equal(sk_prune_run(repo, NOON, true, &prune), SK_EUSAGE);
 }
 
+/* libgit2 keeps objects in memory. */
+static void reopen(void)
+{
+	sk_repo_close(repo);
+	repo = NULL;
+	assert_int_equal(sk_repo_open("w", &repo), 0);
+}
+
+/* What the cache of tags says must never outlive the objects. */
+static void cached_listings(void **state)
+{
+	char *first;
+
+	(void)state;
+	sh("mkdir w/.git/sk");
+	for (int i = 0; i < 20; i++)
+		(void)made(SK_BACKUP, NULL, NOON + i);
+	first = strdup(listed(SK_ANY, "main"));
+	assert_non_null(first);
+	assert_string_equal(sh("test -s w/.git/sk/entries && echo yes"), "yes");
+	assert_string_equal(listed(SK_ANY, "main"), first);
+	assert_string_equal(listed(SK_REVISION, "main"), "");
+	for (int i = 0; i < 40; i++) { /* cut, then spoiled at many places */
+		sh("cp w/.git/sk/entries good && truncate -s $(($(stat -c %%s good) * %d / 20)) "
+		   "w/.git/sk/entries && if [ %d -ge 20 ]; then cp good w/.git/sk/entries && "
+		   "printf '\\377\\001' | dd of=w/.git/sk/entries bs=1 seek=$(($(stat -c %%s good) "
+		   "* "
+		   "%d / 20)) conv=notrunc 2>/dev/null; fi",
+		   i % 20, i, i % 20);
+		assert_string_equal(listed(SK_ANY, "main"), first);
+	}
+	sh("git -C w gc -q --prune=now");
+	assert_string_equal(listed(SK_ANY, "main"), first);
+	assert_string_equal(listed(SK_ANY, "main"), first);
+	sh("rm -f w/.git/objects/pack/*.rev w/.git/objects/pack/*.bitmap; "
+	   "f=$(ls w/.git/objects/pack/*.pack) && chmod u+w $f && "
+	   "dd if=/dev/zero of=$f bs=1 seek=30 count=20000 conv=notrunc 2>/dev/null");
+	reopen();
+	assert_non_null(strchr(listed(SK_ANY, "main"), '?'));
+	sh("rm -f w/.git/objects/pack/*");
+	reopen();
+	assert_int_equal(strlen(listed(SK_ANY, "main")), strlen(first) + 20);
+	free(first);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		T(ids_and_order), T(what_is_kept),   T(refused_ids),     T(with_metadata),
-		T(damage_shows),  T(many_missing),   T(worktrees),       T(clock_was_wrong),
-		T(selectors),     T(dates),          T(revision_ids),    T(at_the_same_time),
-		T(locks),         T(all_or_nothing), T(moved_meanwhile), T(no_reflogs),
-		T(pruning),
-	};
+	const struct CMUnitTest tests[] = { T(ids_and_order),  T(what_is_kept),     T(refused_ids),
+		                            T(with_metadata),  T(damage_shows),     T(many_missing),
+		                            T(worktrees),      T(at_the_same_time), T(locks),
+		                            T(all_or_nothing), T(moved_meanwhile),  T(no_reflogs),
+		                            T(pruning),        T(cached_listings) };
 
 	return cmocka_run_group_tests_name("entry", tests, NULL, NULL);
 }

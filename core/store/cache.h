@@ -1,0 +1,33 @@
+/* cache.h - the contents of entries' tags, so that a listing need not look each of them up.
+ *
+ * A tag object never changes, so what a file says of an id holds as long as the object exists.
+ * That is taken for granted while every pack that was there when the file was written is still
+ * there with the same name, size and change time; otherwise the file is not used.  Loose objects
+ * and repositories with alternates are not cached.  Only listings read it: what is restored is
+ * read from git's own objects.
+ *
+ * SKDIR/entries: struct head, that many 64-bit hashes of packs, then for each tag its id, its
+ * length (32 bits) and its bytes; a CRC-32 of all before it.  In the machine's byte order; a file
+ * that is damaged or of another machine is not used.  Written without fsync. */
+#ifndef SK_STORE_CACHE_H
+#define SK_STORE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/oid.h"
+#include "repo/repo.h"
+
+struct sk_cache;
+
+/* NULL in *out: there can be no cache here (that is no error). */
+int sk_cache_open(const struct sk_repo *repo, struct sk_cache **out);
+/* The bytes, owned by the cache, or NULL. */
+const char *sk_cache_get(struct sk_cache *cache, const struct sk_oid *oid, size_t *len);
+/* To be told what had to be read from git. */
+void sk_cache_note(struct sk_cache *cache, const struct sk_oid *oid, const char *data, size_t len);
+/* Writes the file when that is worth it (what was not asked for is left out when `drop_rest`),
+ * and frees.  A file that cannot be written is no error. */
+void sk_cache_close(struct sk_cache *cache, bool drop_rest);
+
+#endif
