@@ -13,6 +13,7 @@
 
 #define ID_MAX 100 /* bytes of a revision's name in its id: ref names stay short */
 #define FEW_MISSES 8
+#define MANY 16 /* entries, from which on their cache is looked at */
 
 const char *sk_kind_name(enum sk_kind kind)
 {
@@ -318,9 +319,9 @@ int sk_entry_list(const struct sk_repo *repo, unsigned kinds, const char *worktr
 	for (unsigned k = 0; k < 3; k++)
 		if (kinds & (unsigned)SK_BACKUP << k)
 			prefixes[n++] = all[k];
-	rc = sk_cache_open(repo, &l.cache);
-	if (!rc)
-		rc = sk_refs_list_all(repo, prefixes, 0, &refs);
+	rc = sk_refs_list_all(repo, prefixes, 0, &refs);
+	if (!rc && refs.n >= MANY)
+		rc = sk_cache_open(repo, &l.cache);
 	if (!rc)
 		rc = list_refs(&l, &refs, worktree_id, &list);
 	sk_cache_close(l.cache, !rc && (kinds & SK_BACKUP));
