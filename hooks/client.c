@@ -525,7 +525,9 @@ static const char *event_of(const char *name)
 
 static int hook(const char *event, int argc, char **args)
 {
+	bool before = strncmp(event, "pre-", 4) == 0;
 	struct operation op;
+	struct folders f;
 	int status;
 
 	if (disabled())
@@ -533,9 +535,12 @@ static int hook(const char *event, int argc, char **args)
 	find_operation(&op);
 	if (op.ours)
 		return 0;
+	/* the guard has just saved what this hook would save */
+	if (before && op.top && find_folders(&f) && already_guarded(&f, op.top))
+		return 0;
 	export_operation(&op);
 	status = run_git_sk(event, argc, args, false);
-	return status == REFUSED && strncmp(event, "pre-", 4) == 0 ? 1 : 0;
+	return status == REFUSED && before ? 1 : 0;
 }
 
 int main(int argc, char **argv)

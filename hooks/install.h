@@ -11,6 +11,8 @@
 #ifndef SK_HOOKS_INSTALL_H
 #define SK_HOOKS_INSTALL_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "repo/repo.h"
 
@@ -33,5 +35,10 @@ int sk_uninstall(struct sk_repo *repo, struct sk_strv *said);
  * manager installed later has displaced it); sk_install(repo, 0, ...) puts it right.  Writes
  * nothing.  An error only when it cannot be found out. */
 int sk_install_check(struct sk_repo *repo, struct sk_strv *problems);
+
+/* Whether hooks and settings were not touched since sk_install_note_seen was called, so that the
+ * check can be left out: a few stats instead of two processes. */
+bool sk_install_seen(const struct sk_repo *repo);
+void sk_install_note_seen(const struct sk_repo *repo);
 
 #endif

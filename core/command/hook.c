@@ -47,13 +47,18 @@ static int record_undo(const struct sk_repo *repo, char *title, char *id)
 static void repair(struct sk_repo *repo)
 {
 	struct sk_strv problems = SK_STRV_INIT, said = SK_STRV_INIT;
-	int rc = sk_install_check(repo, &problems);
+	int rc;
 
+	if (sk_install_seen(repo))
+		return;
+	rc = sk_install_check(repo, &problems);
 	if (!rc && problems.n)
 		rc = sk_install(repo, 0, &said);
 	sk_strv_free(&problems);
 	if (rc)
 		sk_warn("hooks are not in place: %s", sk_error_message());
+	else
+		sk_install_note_seen(repo);
 	sk_strv_free(&said);
 }
 

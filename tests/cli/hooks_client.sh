@@ -166,8 +166,16 @@ t_label_through_a_manager() { # the hook's parent is a script: git is further up
 	client
 	rm .git/hooks/pre-commit
 	printf '#!/bin/sh\nsh -c "git-sk-hook pre-commit; :"\n' >.git/hooks/pre-commit && chmod +x .git/hooks/pre-commit
-	echo x >>a.txt && git -c user.name=x commit -qam 'secret words'
-	grep -qxF '1|--hook pre-commit|git -c user.name=... commit -qam ...' "$W/called"
+	echo x >>a.txt && git -c user.name=x -c core.fsmonitor=false commit -qam 'secret words'
+	grep -qxF '1|--hook pre-commit|git -c user.name=... -c core.fsmonitor=... commit -qam ...' "$W/called"
+}
+t_the_guard_saves_the_hook_its_work() {
+	client
+	echo x >>a.txt && git commit -qam one
+	eq "$(grep -c -- '--hook guard' "$W/called")" 1 "guards"
+	eq "$(grep -c -- '--hook pre-commit' "$W/called" || :)" 0 "hooks that save the same once more"
+	FAKE=1 git commit -q --allow-empty -m two # the guard failed: the hook tries again
+	eq "$(grep -c -- '--hook pre-commit' "$W/called")" 1 "hooks after a guard that failed"
 }
 
 run_tests

@@ -60,7 +60,9 @@ commit() {
 	(
 		cd "$1"
 		rm -f ran; : >"$W/called"
-		echo "$RANDOM" >>a.txt && git add a.txt && git commit -qm work
+		echo "$RANDOM" >>a.txt && git add a.txt
+		# not asked before the commit, so that it is the hook that saves; after the guard it has nothing to do
+		git -c core.fsmonitor=false commit -qm work
 		[ -e ran ] || die "the manager's hook did not run"
 		grep -qx -- '--hook pre-commit' "$W/called" || { cat "$W/called"; die "our hook did not run"; }
 		echo x >>a.txt && git add a.txt && touch refuse
@@ -119,7 +121,7 @@ manager_gone() {
 	both "put_$1"
 	(cd a && git add a.txt)
 	both "drop_$1"
-	(cd a && echo y >>a.txt && git add a.txt && : >"$W/called" && git commit -qm y && grep -qx -- '--hook pre-commit' "$W/called")
+	(cd a && echo y >>a.txt && git add a.txt && : >"$W/called" && git -c core.fsmonitor=false commit -qm y && grep -qx -- '--hook pre-commit' "$W/called")
 	(cd a && git sk uninit --purge >/dev/null)
 	same_as_control_but_commits
 }
@@ -192,7 +194,7 @@ t_global_folder() { # hooks outside the repository are run, and never written to
 	eq "$(cd "$HOME" && find .githooks -printf '%y %m %p %s\n')" "$before" "the user's hooks"
 	# the user thinks better of it: ours follow
 	git config --global --unset core.hooksPath
-	(cd a && echo z >>a.txt && git add a.txt && : >"$W/called" && rm -f ran && git commit -qm z && [ ! -e ran ] && grep -qx -- '--hook pre-commit' "$W/called")
+	(cd a && echo z >>a.txt && git add a.txt && : >"$W/called" && rm -f ran && git -c core.fsmonitor=false commit -qm z && [ ! -e ran ] && grep -qx -- '--hook pre-commit' "$W/called")
 	[ -z "$(git -C a config --local core.hooksPath)" ] || die "core.hooksPath is set where it was not"
 	(cd a && git sk uninit --purge >/dev/null)
 	rm -rf "$HOME/.githooks"
