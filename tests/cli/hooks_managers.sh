@@ -6,7 +6,7 @@
 # (default ${XDG_CACHE_HOME:-~/.cache}/safekeep-tests), pre-commit is the distribution's.
 SK_CACHE=${SK_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/safekeep-tests}
 if command -v npm >/dev/null && [ ! -x "$SK_CACHE/node_modules/.bin/husky" ]; then
-	mkdir -p "$SK_CACHE" && npm install --no-audit --no-fund --prefix "$SK_CACHE" husky@9 lefthook >/dev/null 2>&1
+	mkdir -p "$SK_CACHE" && npm install --ignore-scripts --no-audit --no-fund --prefix "$SK_CACHE" husky@9 lefthook >/dev/null 2>&1
 fi
 . "${0%/*}/lib.sh"
 
