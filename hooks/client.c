@@ -11,7 +11,8 @@
  *
  * Environment: GIT_SK_DISABLE=1 and SK_HOOK_RUNNING=1 (set for what it starts) switch it off.
  * git-sk gets SK_HOOK_COMMAND and SK_HOOK_PPID, the command line and the process id of the git
- * command at work, when they can be found in /proc. */
+ * command at work, when they can be found in /proc, and SK_HOOK_AGAIN=1 when that command has been
+ * at work since an earlier guard. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,11 +27,11 @@
 #include <unistd.h>
 
 #include "classify.h"
+#include "operation.h"
 
 #define REFUSED 13                /* git-sk's exit status when it refuses for safety */
-#define MAX_LEVELS 8              /* how far up the parents git is looked for */
-#define MAX_WORDS 512             /* words of a command line that are looked at */
 #define MAX_LABEL 501             /* bytes of SK_HOOK_COMMAND, NUL included */
+#define MAX_GUARDED 8             /* commands at work at a time that are told apart */
 #define GUARD_AGE_NS 2000000000LL /* how long one guard covers the calls of one git command */
 
 extern char **environ;
@@ -39,119 +40,13 @@ static const char *const events[] = { "pre-commit",  "pre-merge-commit", "post-c
 	                              "post-merge",  "post-rewrite",     "pre-rebase",
 	                              "post-commit", "pre-applypatch",   NULL };
 
-/* Processes */
-
-struct process {
-	pid_t pid, parent;
-	unsigned long long start; /* ticks since boot: with the pid it names the process */
-	int argc;
-	bool cut; /* the command line is longer than what was read */
-	const char *argv[MAX_WORDS];
-	char text[32768];
-};
-
-static ssize_t slurp(const char *path, char *out, size_t cap)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 0;
-
-	if (fd < 0)
-		return -1;
-	while (len + 1 < cap && (n = read(fd, out + len, cap - 1 - len)) != 0) {
-		if (n < 0 && errno != EINTR)
-			break;
-		len += n > 0 ? (size_t)n : 0;
-	}
-	(void)close(fd);
-	out[len] = '\0';
-	return n < 0 ? -1 : (ssize_t)len;
-}
-
-/* Fields 4 and 22 of /proc/PID/stat; the name before them may hold anything: see proc(5). */
-static bool read_stat(struct process *p)
-{
-	char path[64], text[2048], *at;
-
-	(void)snprintf(path, sizeof path, "/proc/%ld/stat", (long)p->pid);
-	if (slurp(path, text, sizeof text) < 0 || !(at = strrchr(text, ')')))
-		return false;
-	for (int field = 3; field <= 22 && (at = strchr(at, ' ')); field++) {
-		at++;
-		if (field == 4)
-			p->parent = (pid_t)strtol(at, NULL, 10);
-		if (field == 22)
-			p->start = strtoull(at, NULL, 10);
-	}
-	return at != NULL;
-}
-
-static bool read_process(pid_t pid, struct process *p)
-{
-	char path[64];
-	ssize_t len;
-
-	p->pid = pid;
-	p->argc = 0;
-	(void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)pid);
-	if (pid <= 1 || !read_stat(p) || (len = slurp(path, p->text, sizeof p->text)) <= 0)
-		return false;
-	p->cut = (size_t)len + 1 >= sizeof p->text;
-	for (const char *w = p->text; w < p->text + len && p->argc < MAX_WORDS; w += strlen(w) + 1)
-		p->argv[p->argc++] = w;
-	p->cut |= p->argc == MAX_WORDS;
-	return true;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-/* git itself or one of its own scripts: a parent that runs others as part of its own work.
- * Somebody's git-NAME program is none: it may change files between two calls of git. */
-static bool works_for_git(const struct process *p)
-{
-	if (strcmp(base_name(p->argv[0]), "git") == 0 || strstr(p->argv[0], "/git-core/git-"))
-		return true;
-	return p->argc > 1 && strstr(p->argv[1], "/git-core/git-");
-}
-
-struct operation {
-	const struct process *nearest; /* the git that called; NULL when none was found */
-	const struct process *top;     /* the command it works for: `git stash` runs `git reset` */
-	bool ours;                     /* started by git-sk */
-};
-
-static void find_operation(struct operation *op)
-{
-	static struct process level[MAX_LEVELS];
-	pid_t pid = getppid();
-
-	memset(op, 0, sizeof *op);
-	for (struct process *p = level; p < level + MAX_LEVELS && read_process(pid, p); p++) {
-		bool git_sk = strcmp(base_name(p->argv[0]), "git-sk") == 0;
-
-		pid = p->parent;
-		if (!op->nearest && !sk_is_git(p->argv[0]))
-			continue;
-		op->ours = op->ours || git_sk;
-		if (op->nearest && !works_for_git(p))
-			return;
-		if (!op->nearest)
-			op->nearest = p;
-		op->top = p;
-	}
-}
-
-static void export_operation(const struct operation *op)
+static void export_operation(const struct sk_operation *op)
 {
 	char label[MAX_LABEL], number[32];
 
 	(void)unsetenv("SK_HOOK_COMMAND");
 	(void)unsetenv("SK_HOOK_PPID");
+	(void)unsetenv("SK_HOOK_AGAIN");
 	if (!op->top)
 		return;
 	(void)sk_command_label(op->top->argc, op->top->argv, label, sizeof label);
@@ -253,7 +148,7 @@ static bool find_folders(struct folders *f)
 	if (!join(f->git, ".", dir && *dir ? dir : ".git") || stat(f->git, &st) < 0)
 		return false;
 	if (S_ISREG(st.st_mode)) {
-		if (slurp(f->git, text, sizeof text) < 0 || strncmp(text, "gitdir: ", 8) != 0)
+		if (sk_slurp(f->git, text, sizeof text) < 0 || strncmp(text, "gitdir: ", 8) != 0)
 			return false;
 		chomp(text);
 		if (!join(f->git, ".", text + 8))
@@ -264,7 +159,7 @@ static bool find_folders(struct folders *f)
 		return join(f->common, ".", dir);
 	if (!join(path, f->git, "commondir"))
 		return false;
-	if (slurp(path, text, sizeof text) <= 0)
+	if (sk_slurp(path, text, sizeof text) <= 0)
 		return join(f->common, f->git, ".");
 	chomp(text);
 	return join(f->common, f->git, text);
@@ -280,57 +175,116 @@ static long long now_ns(void)
 	return (long long)t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* One git command asks several times (`git stash` and the commands it runs): the first guard is
- * from before anything was changed and covers them all, for a short time, because a long command
- * may let its user edit in between. */
-static bool already_guarded(const struct folders *f, const struct process *top)
+/* One git command asks several times (`git stash` and the commands it runs).  GITDIR/sk/guarded
+ * has a line "PID START TIME" for each of the latest commands, the newest first; TIME is that of
+ * the guard, or 0 when that failed. */
+enum guarded {
+	NOT_YET, /* the state is from before anything was changed: what `git sk undo` brings back */
+	COVERED, /* by the guard of a moment ago */
+	AGAIN    /* a long command may let its user edit in between: saved, but not for undo */
+};
+
+static bool is_line_of(const struct sk_process *top, const char *line, long long *when)
 {
-	char path[PATH_MAX], text[128];
 	unsigned long long start;
-	long long when, age;
 	long pid;
 
-	if (!join(path, f->git, "sk/guarded") || slurp(path, text, sizeof text) <= 0 ||
-	    sscanf(text, "%ld %llu %lld", &pid, &start, &when) != 3)
-		return false;
-	age = now_ns() - when;
-	return pid == (long)top->pid && start == top->start && age >= 0 && age < GUARD_AGE_NS;
+	return sscanf(line, "%ld %llu %lld", &pid, &start, when) == 3 && pid == (long)top->pid &&
+	       start == top->start;
 }
 
-static void note_guarded(const struct folders *f, const struct process *top, long long when)
+static enum guarded look_up_guard(const struct folders *f, const struct sk_process *top)
 {
-	char path[PATH_MAX], temporary[PATH_MAX], name[64];
+	char path[PATH_MAX], text[1024];
+	long long when, age;
+
+	if (!join(path, f->git, "sk/guarded") || sk_slurp(path, text, sizeof text) <= 0)
+		return NOT_YET;
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!is_line_of(top, line, &when))
+			continue;
+		age = now_ns() - when;
+		return age >= 0 && age < GUARD_AGE_NS ? COVERED : AGAIN;
+	}
+	return NOT_YET;
+}
+
+static void note_guarded(const struct folders *f, const struct sk_process *top, long long when)
+{
+	char path[PATH_MAX], temporary[PATH_MAX], name[64], text[1024];
+	char *line, *next;
 	FILE *file;
 	bool good;
+	int left = MAX_GUARDED - 1;
 
 	(void)snprintf(name, sizeof name, "sk/guarded.%ld.tmp", (long)getpid());
 	if (!join(path, f->git, "sk/guarded") || !join(temporary, f->git, name) ||
 	    !(file = fopen(temporary, "wxe")))
 		return;
 	good = fprintf(file, "%ld %llu %lld\n", (long)top->pid, top->start, when) > 0;
+	if (sk_slurp(path, text, sizeof text) <= 0)
+		text[0] = '\0';
+	for (line = text; good && left && (next = strchr(line, '\n')); line = next + 1) {
+		long long other;
+
+		*next = '\0';
+		if (is_line_of(top, line, &other))
+			continue;
+		good = fprintf(file, "%s\n", line) > 0;
+		left--;
+	}
 	if (fclose(file) != 0 || !good || rename(temporary, path) < 0)
 		(void)unlink(temporary);
 }
 
+static const char *command_name(const struct sk_process *p)
+{
+	int at = 0;
+
+	(void)sk_classify(p->argc, p->argv, &at);
+	return at > 0 && at < p->argc ? p->argv[at] : "";
+}
+
+/* `git stash` has written its ref, and now clears the working tree with these.  Nobody is asked
+ * before `git stash drop`: the entry has to be noted now. */
+static bool has_stashed(const struct sk_operation *op)
+{
+	const char *child = command_name(op->nearest);
+
+	return op->nearest != op->top && strcmp(command_name(op->top), "stash") == 0 &&
+	       (strcmp(child, "reset") == 0 || strcmp(child, "apply") == 0);
+}
+
 static void guard(const struct folders *f)
 {
-	struct operation op;
+	struct sk_operation op;
+	enum guarded before = NOT_YET;
 	long long when;
 	char path[PATH_MAX];
 
 	if (!join(path, f->common, "sk/installed") || access(path, F_OK) < 0)
 		return;
-	find_operation(&op);
+	sk_find_operation(&op);
 	if (op.ours)
 		return;
 	if (op.nearest && !op.nearest->cut &&
 	    sk_classify(op.nearest->argc, op.nearest->argv, NULL) == SK_READ_ONLY)
 		return;
-	if (op.top && already_guarded(f, op.top))
-		return;
+	if (op.top)
+		before = look_up_guard(f, op.top);
 	export_operation(&op);
+	if (before == COVERED) {
+		if (has_stashed(&op))
+			(void)run_git_sk("tips", 0, NULL, true);
+		return;
+	}
+	if (before == AGAIN)
+		(void)setenv("SK_HOOK_AGAIN", "1", 1);
 	when = now_ns();
-	if (run_git_sk("guard", 0, NULL, true) == 0 && op.top)
+	if (run_git_sk("guard", 0, NULL, true) != 0)
+		when = 0;
+	if (op.top)
 		note_guarded(f, op.top, when);
 }
 
@@ -366,7 +320,7 @@ static char *chained_program(const struct folders *f)
 	static char text[65536];
 	char path[PATH_MAX], *line, *to;
 
-	if (!join(path, f->common, "sk/installed") || slurp(path, text, sizeof text) <= 0)
+	if (!join(path, f->common, "sk/installed") || sk_slurp(path, text, sizeof text) <= 0)
 		return NULL;
 	for (line = text; line && strncmp(line, key, sizeof key - 1) != 0;)
 		if ((line = strchr(line, '\n')))
@@ -526,17 +480,17 @@ static const char *event_of(const char *name)
 static int hook(const char *event, int argc, char **args)
 {
 	bool before = strncmp(event, "pre-", 4) == 0;
-	struct operation op;
+	struct sk_operation op;
 	struct folders f;
 	int status;
 
 	if (disabled())
 		return 0;
-	find_operation(&op);
+	sk_find_operation(&op);
 	if (op.ours)
 		return 0;
 	/* the guard has just saved what this hook would save */
-	if (before && op.top && find_folders(&f) && already_guarded(&f, op.top))
+	if (before && op.top && find_folders(&f) && look_up_guard(&f, op.top) == COVERED)
 		return 0;
 	export_operation(&op);
 	status = run_git_sk(event, argc, args, false);
@@ -545,7 +499,7 @@ static int hook(const char *event, int argc, char **args)
 
 int main(int argc, char **argv)
 {
-	const char *name = argc > 0 ? base_name(argv[0]) : "", *event = event_of(name);
+	const char *name = argc > 0 ? sk_last_name(argv[0]) : "", *event = event_of(name);
 
 	(void)signal(SIGCHLD, SIG_DFL); /* ignored by whoever started git: no exit status then */
 	if (event)

@@ -9,6 +9,7 @@
 #include "command/command.h"
 #include "hooks/install.h"
 #include "restore/restore.h"
+#include "store/keep.h"
 
 #define LOCK_WAIT 5 /* seconds: git stands still meanwhile */
 
@@ -82,7 +83,8 @@ static int on_event(struct sk_repo *repo, const char *event)
 	rc = sk_backup(repo, &opts, &r);
 	if (rc == SK_EPARTIAL)
 		rc = 0; /* kept with the backup; said by show and status */
-	if (!rc && guard && r.entry)
+	/* in the middle of a command is not where its undo goes */
+	if (!rc && guard && r.entry && !getenv("SK_HOOK_AGAIN"))
 		rc = record_undo(repo, title.ptr, r.entry->id);
 	sk_backup_result_clear(&r);
 	sk_buf_free(&title);
@@ -105,7 +107,8 @@ int sk_hook_main(int argc, char **argv)
 	if (rc == SK_EREPO || rc == SK_EKIND || (!rc && !repo->enabled))
 		goto out;
 	if (!rc)
-		rc = on_event(repo, argv[0]);
+		rc = strcmp(argv[0], "tips") == 0 ? sk_keep_record(repo, sk_now())
+		                                  : on_event(repo, argv[0]);
 	if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
 out:

@@ -11,6 +11,7 @@ client() {
 		#!/bin/sh
 		cat >>"$W/input"
 		echo "\$SK_HOOK_RUNNING|\$*|\$SK_HOOK_COMMAND" >>"$W/called"
+		[ -z "\$SK_HOOK_AGAIN" ] || echo again >>"$W/again"
 		[ "\$2" != guard ] || [ -z "\${WATCH:-}" ] || cp "$W/r/\$WATCH" "$W/seen" 2>/dev/null || echo gone >"$W/seen"
 		echo "git-sk talks"
 		[ "\${FAKE:-0}" != crash ] || kill -9 \$\$
@@ -102,8 +103,40 @@ t_answers() { # whatever happens, git gets an answer
 
 t_failed_guard_is_no_guard() {
 	client
-	echo x >a.txt && FAKE=1 git stash -q && [ ! -e .git/sk/guarded ]
-	[ "$(grep -c guard "$W/called")" -gt 1 ] || die "a failed guard covered the rest of the command"
+	echo x >a.txt && FAKE=1 git stash -q
+	local n
+	n=$(grep -c guard "$W/called")
+	[ "$n" -gt 1 ] || die "a failed guard covered the rest of the command"
+	# what is saved later is half of the command's work: not what undo goes back to
+	eq "$(wc -l <"$W/again")" $((n - 1)) "guards that are told so"
+}
+
+t_a_long_command_has_one_undo() { # however many others work meanwhile
+	client
+	local i n
+	echo x >a.txt && printf '#!/bin/sh\nsleep 2.1\n' >"$W/slow" && chmod +x "$W/slow"
+	for i in 1 2 3 4 5 6 7; do echo "$((i + 100)) 1 9" >>.git/sk/guarded; done
+	git -c alias.x='!git add a.txt' x && [ ! -e "$W/again" ]
+	eq "$(wc -l <.git/sk/guarded)" 8 "commands that are told apart"
+	: >"$W/called" && git commit -qm x
+	echo x >>a.txt && GIT_SEQUENCE_EDITOR="$W/slow" git rebase -q -i --autostash HEAD~1
+	n=$(grep -c 'guard|git rebase' "$W/called")
+	[ "$n" -gt 1 ] || die "the rebase was guarded $n times"
+	eq "$(wc -l <"$W/again")" $((n - 1)) "guards that are told that the rebase went on"
+}
+
+t_a_stash_is_noted_at_once() { # nobody is asked before `git stash drop`
+	client
+	local how
+	for how in '' -u '-- a.txt' -k; do
+		echo x >a.txt && : >"$W/called"
+		# shellcheck disable=SC2086
+		git stash push -q $how
+		eq "$(grep -c '|--hook tips|' "$W/called")" 1 "times the entry was noted by 'git stash push $how'"
+		git stash drop -q && git reset -q --hard
+	done
+	echo x >a.txt && git stash push -q && : >"$W/called" && git stash pop -q
+	eq "$(grep -c '|--hook tips|' "$W/called" || :)" 0 "times by 'git stash pop'"
 }
 
 t_chain() {
