@@ -27,12 +27,12 @@ enum sk_ignored {
  * `extra` patterns (as lines of a .gitignore at the root; may be NULL) above every .gitignore.
  * `icase` is core.ignoreCase. */
 int sk_ignore_root(const char *const *files, size_t n, const struct sk_strv *extra, bool icase,
-		   struct sk_ignore **out);
+                   struct sk_ignore **out);
 
 /* The frame for folder `dir` ("" or "src/lib", no trailing slash) whose .gitignore holds `data`.
  * The frame keeps its own copies and a reference to the parent. */
 int sk_ignore_push(struct sk_ignore *parent, const char *dir, const char *data, size_t len,
-		   struct sk_ignore **out);
+                   struct sk_ignore **out);
 struct sk_ignore *sk_ignore_ref(struct sk_ignore *frame);
 void sk_ignore_unref(struct sk_ignore *frame); /* NULL is fine */
 
@@ -40,7 +40,7 @@ void sk_ignore_unref(struct sk_ignore *frame); /* NULL is fine */
  * ignored, nothing below it can be re-included).  `path` is relative to the root, `name_off`
  * where its last component starts; it lies in the frame's folder or below.  Never allocates. */
 enum sk_ignored sk_ignore_match(const struct sk_ignore *frame, const char *path, size_t len,
-				size_t name_off, bool is_dir);
+                                size_t name_off, bool is_dir);
 
 /* A list of patterns of its own, for exclude=, include_ignored= and the like: gitignore syntax,
  * paths relative to the root, parents are walked too ("build/" matches all below build).
@@ -53,6 +53,6 @@ bool sk_patterns_below(const struct sk_patterns *p, const char *dir, size_t len)
 
 /* wildmatch with git's WM_PATHNAME semantics; exposed for tests and pathspecs. */
 bool sk_wildmatch(const char *pattern, size_t plen, const char *text, size_t tlen, bool pathname,
-		  bool icase);
+                  bool icase);
 
 #endif

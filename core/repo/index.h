@@ -31,7 +31,7 @@ struct sk_index_entry {
 	uint8_t flags; /* SK_IE_* */
 };
 
-struct sk_cache_tree { /* one node of the TREE extension */
+struct sk_cache_tree {     /* one node of the TREE extension */
 	const char *name;  /* last component, "" for the root; owned by the index */
 	int32_t entries;   /* index entries it covers; -1: invalid */
 	struct sk_oid oid; /* when entries >= 0 */
@@ -44,7 +44,7 @@ struct sk_index {
 	size_t n;
 	struct sk_cache_tree *tree; /* NULL: no such extension */
 	bool sparse, split;
-	struct timespec mtime; /* of the index file: entries not older are racy */
+	struct timespec mtime;  /* of the index file: entries not older are racy */
 	struct sk_oid checksum; /* the trailing one: names this very content (zero: none) */
 	void *priv;
 };
@@ -56,7 +56,7 @@ void sk_index_free(struct sk_index *index);
 
 /* The entry of that path and stage, or NULL.  O(log n).  `path` need not be terminated. */
 const struct sk_index_entry *sk_index_find(const struct sk_index *index, const char *path,
-					   size_t len, unsigned stage);
+                                           size_t len, unsigned stage);
 /* Number of the first entry not before `path` (any stage). */
 size_t sk_index_lower(const struct sk_index *index, const char *path, size_t len);
 /* Whether anything is tracked at or below the folder `dir` (no trailing slash; "" is all).
@@ -68,6 +68,6 @@ bool sk_index_has_dir(const struct sk_index *index, const char *dir, size_t len)
  * is not the file's own bytes where attributes convert them: line ends, LFS.)  Never for
  * conflicts, gitlinks, intent-to-add and folders; assume-valid and skip-worktree do not count. */
 bool sk_index_stat_matches(const struct sk_index *index, const struct sk_index_entry *e,
-			   const struct stat *st);
+                           const struct stat *st);
 
 #endif

@@ -16,15 +16,15 @@
 #include "repo/config.h"
 
 struct sk_repo {
-	char *worktree;     /* absolute, no trailing slash, links resolved */
-	char *gitdir;       /* this worktree's own: .git, or .git/worktrees/NAME */
-	char *commondir;    /* shared by all worktrees; same as gitdir in the main one */
-	char *prefix;       /* where we stand below the worktree: "" or "src/lib/" */
-	char *worktree_id;  /* "main", or the linked worktree's NAME */
-	char *skdir;        /* COMMONDIR/sk: installation record, shared settings, undo */
-	char *sklocal;      /* GITDIR/sk: this worktree's state, lock, journal */
-	int wtfd;           /* descriptor of the worktree's root */
-	bool enabled;       /* SKDIR/installed is there */
+	char *worktree;    /* absolute, no trailing slash, links resolved */
+	char *gitdir;      /* this worktree's own: .git, or .git/worktrees/NAME */
+	char *commondir;   /* shared by all worktrees; same as gitdir in the main one */
+	char *prefix;      /* where we stand below the worktree: "" or "src/lib/" */
+	char *worktree_id; /* "main", or the linked worktree's NAME */
+	char *skdir;       /* COMMONDIR/sk: installation record, shared settings, undo */
+	char *sklocal;     /* GITDIR/sk: this worktree's state, lock, journal */
+	int wtfd;          /* descriptor of the worktree's root */
+	bool enabled;      /* SKDIR/installed is there */
 	struct sk_config *config;
 	git_repository *git; /* opened by sk_repo_open; libgit2 is initialised with it */
 };

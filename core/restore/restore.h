@@ -19,13 +19,19 @@ struct sk_restore_opts {
 	const struct sk_entry *target;
 	const struct sk_strv *paths; /* NULL: everything; else files or folders below the root */
 	bool dry_run;
-	bool staged;          /* the index too (conflict stages and flags included) */
-	bool head;            /* HEAD and the branch it names too */
+	bool staged;           /* the index too (conflict stages and flags included) */
+	bool head;             /* HEAD and the branch it names too */
 	const char *operation; /* "rollback", "restore", "undo": for titles, journal and undo */
 	const char *command;   /* for Sk-Command */
 };
 
-enum sk_change_kind { SK_WRITE = 'w', SK_DELETE = 'd', SK_CHMOD = 'm', SK_MKDIR = 'k', SK_RMDIR = 'r' };
+enum sk_change_kind {
+	SK_WRITE = 'w',
+	SK_DELETE = 'd',
+	SK_CHMOD = 'm',
+	SK_MKDIR = 'k',
+	SK_RMDIR = 'r'
+};
 
 struct sk_change { /* one line of the plan or of the report */
 	enum sk_change_kind kind;
@@ -38,7 +44,7 @@ struct sk_skip {
 };
 
 struct sk_restore_result {
-	char *safety_id;       /* NULL in a dry run */
+	char *safety_id; /* NULL in a dry run */
 	struct sk_change *change;
 	size_t n_changes;
 	size_t written, deleted, unchanged; /* files */
@@ -50,7 +56,7 @@ struct sk_restore_result {
 /* SK_EPARTIAL: some paths were skipped and are named; SK_ENO: a path of `paths` is in neither
  * state; SK_EDAMAGED: the target cannot be read whole (nothing was touched). */
 int sk_restore(struct sk_repo *repo, const struct sk_restore_opts *opts,
-	       struct sk_restore_result *out);
+               struct sk_restore_result *out);
 void sk_restore_result_clear(struct sk_restore_result *r);
 
 /* Finishes what a crash interrupted; *did says whether there was anything (and what it was, for

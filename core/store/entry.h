@@ -24,19 +24,19 @@ struct sk_trailer {
 
 struct sk_entry {
 	enum sk_kind kind;
-	char *id;            /* 20260810T120000Z-2, or Feature_20260810_1400 */
-	char *ref;           /* full name */
+	char *id;  /* 20260810T120000Z-2, or Feature_20260810_1400 */
+	char *ref; /* full name */
 	struct sk_oid tag;
 	struct sk_oid tree;
-	time_t created;      /* the tagger's time */
+	time_t created; /* the tagger's time */
 	char *title;
-	char *description;   /* "" when none */
+	char *description; /* "" when none */
 	struct sk_trailer *trailer;
 	size_t n_trailers;
-	bool damaged;        /* the ref is there, but its tag cannot be read or understood */
-	char *damage;        /* why; then only id, ref, tag (when known) and created (from the id) hold */
-	char *block;         /* private: strings of an entry that was read lie in here, so none of
-			      * its members may be freed by itself */
+	bool damaged; /* the ref is there, but its tag cannot be read or understood */
+	char *damage; /* why; then only id, ref, tag (when known) and created (from the id) hold */
+	char *block;  /* private: strings of an entry that was read lie in here, so none of
+	               * its members may be freed by itself */
 	size_t block_len;
 };
 
@@ -58,7 +58,7 @@ void sk_entries_free(struct sk_entries *list);
 /* All entries of the kinds in `kinds`; those of one worktree, or of all (NULL).  A damaged entry
  * is in the list (for every worktree), marked.  `out` is to be freed. */
 int sk_entry_list(const struct sk_repo *repo, unsigned kinds, const char *worktree_id,
-		  struct sk_entries *out);
+                  struct sk_entries *out);
 /* The newest intact backup of that worktree without reading them all; SK_ENO: none.  One dated in
  * the future (the clock was wrong once) only when there is no other: what is new would otherwise
  * be compared with it for ever. */
@@ -79,8 +79,8 @@ int sk_parse_date(const struct sk_repo *repo, const char *text, time_t *out);
 
 /* Writes the tag into `p`, commits `p`, creates the ref (never replacing one), and the meta ref
  * when Sk-Meta is set.  `e` has kind, tree, created, title, description, trailers; for a backup
- * id is made from `created`; for a revision `id` is the wished one; "-2" or "_2" is appended when it is taken.
- * Fills id, ref, tag.  Durable on return.  On failure nothing is visible. */
+ * id is made from `created`; for a revision `id` is the wished one; "-2" or "_2" is appended when
+ * it is taken. Fills id, ref, tag.  Durable on return.  On failure nothing is visible. */
 int sk_entry_publish(const struct sk_repo *repo, struct sk_packer *p, struct sk_entry *e);
 
 /* Deletes entries (ref and meta ref) in transactions; a ref that moved meanwhile stays and is

@@ -34,7 +34,7 @@
 #include "store/pack.h"
 
 struct sk_meta_path {
-	char kind; /* F D E V S N P X I */
+	char kind;          /* F D E V S N P X I */
 	uint16_t mode;      /* F D E: permission bits, 07777 */
 	char *path;         /* P X I: the pattern */
 	char *reason;       /* S */
@@ -53,8 +53,8 @@ struct sk_meta {
 	uint16_t usual_file, usual_exec, usual_dir; /* 0644 0755 0755 unless recorded */
 	struct sk_meta_path *path;                  /* sorted by kind, then path */
 	size_t n, cap;
-	bool has_index;       /* staged state is recorded here (else: it was HEAD's tree) */
-	struct sk_oid index;  /* tree */
+	bool has_index;      /* staged state is recorded here (else: it was HEAD's tree) */
+	struct sk_oid index; /* tree */
 	struct sk_index_info *info;
 	size_t n_info, cap_info;
 };
@@ -62,11 +62,11 @@ struct sk_meta {
 void sk_meta_init(struct sk_meta *meta);
 void sk_meta_clear(struct sk_meta *meta);
 int sk_meta_add(struct sk_meta *meta, char kind, const char *path, uint16_t mode,
-		const char *reason);
+                const char *reason);
 int sk_meta_add_nested(struct sk_meta *meta, const char *path, const struct sk_oid *head,
-		       const struct sk_oid *tree);
+                       const struct sk_oid *tree);
 int sk_meta_add_info(struct sk_meta *meta, const char *path, uint32_t mode,
-		     const struct sk_oid *oid, uint8_t stage, uint8_t flags);
+                     const struct sk_oid *oid, uint8_t stage, uint8_t flags);
 /* The record of that kind and path, or NULL; only after sk_meta_sort or a read. */
 const struct sk_meta_path *sk_meta_find(const struct sk_meta *meta, char kind, const char *path);
 /* Whether `path` or a folder above it has a record of that kind. */

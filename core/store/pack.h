@@ -23,10 +23,10 @@ int sk_packer_new(const struct sk_repo *repo, struct sk_packer **out);
 
 /* Adds one object unless this pack or the repository has it already.  Thread-safe. */
 int sk_packer_add(struct sk_packer *p, enum sk_object_type type, const void *data, size_t len,
-		  struct sk_oid *out);
+                  struct sk_oid *out);
 /* Adds it whatever the repository has: for objects whose presence cannot be trusted. */
 int sk_packer_put(struct sk_packer *p, enum sk_object_type type, const void *data, size_t len,
-		  struct sk_oid *out);
+                  struct sk_oid *out);
 /* Adds a blob of `size` bytes read from `fd` from its start, in bounded memory.  SK_ENO when the
  * file turned out shorter or longer (nothing is then added).  Thread-safe, one at a time. */
 int sk_packer_add_fd(struct sk_packer *p, int fd, uint64_t size, struct sk_oid *out);

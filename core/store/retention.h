@@ -16,16 +16,22 @@
 #include "store/entry.h"
 
 enum {
-	SK_KEEP_NEWEST = 1, SK_KEEP_FUTURE = 2, SK_KEEP_RECENT = 4, SK_KEEP_LAST = 8,
-	SK_KEEP_HOURLY = 16, SK_KEEP_DAILY = 32, SK_KEEP_WEEKLY = 64, SK_KEEP_MONTHLY = 128,
-	SK_OVER_CAP = 256, /* dropped by max_per_day although a rule would keep it */
+	SK_KEEP_NEWEST = 1,
+	SK_KEEP_FUTURE = 2,
+	SK_KEEP_RECENT = 4,
+	SK_KEEP_LAST = 8,
+	SK_KEEP_HOURLY = 16,
+	SK_KEEP_DAILY = 32,
+	SK_KEEP_WEEKLY = 64,
+	SK_KEEP_MONTHLY = 128,
+	SK_OVER_CAP = 256,    /* dropped by max_per_day although a rule would keep it */
 	SK_KEEP_DAMAGED = 512 /* cannot be read: left for people to look at (sk_prune_run only) */
 };
 
 /* `created` newest first; `reason[i]` gets SK_KEEP_* bits, or 0 / SK_OVER_CAP alone: to be dropped.
  * SK_EUSAGE when the policy would keep nothing but the newest (empty). */
 int sk_retention_plan(const struct sk_retention *policy, const time_t *created, size_t n,
-		      time_t now, unsigned *reason);
+                      time_t now, unsigned *reason);
 bool sk_retention_keeps(unsigned reason);
 /* "hourly, daily" etc.; the tiers of the contract's list. */
 int sk_retention_words(unsigned reason, struct sk_buf *out);
