@@ -36,7 +36,7 @@ _git_sk_words() {
 		show | diff | cat | restore | rollback | revise)
 			set -- "latest"$'\n'"$(git for-each-ref --format='%(refname:lstrip=3)' \
 				refs/sk/backup refs/sk/revision 2>/dev/null)" ;;
-		list) set -- backups$'\n'revisions$'\n'releases$'\n'all ;;
+		list) set -- backups$'\n'revisions$'\n'releases$'\n'commits$'\n'all ;;
 		*) return ;;
 		esac
 	fi

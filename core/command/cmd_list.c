@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/commits.h"
 #include "command/listing.h"
 #include "command/print.h"
 
@@ -27,10 +28,11 @@ static int which_kinds(const struct sk_call *call, unsigned *out)
 			*out = words[i].kinds;
 			return 0;
 		}
-	return sk_error(SK_EUSAGE,
-	                "list takes backups, revisions, releases or all, not %s (a path comes "
-	                "after '--')",
-	                sk_name(call->arg[0]));
+	return sk_error(
+	        SK_EUSAGE,
+	        "list takes backups, revisions, releases, commits or all, not %s (a path comes "
+	        "after '--')",
+	        sk_name(call->arg[0]));
 }
 
 static int limits(const struct sk_call *call, time_t *since, time_t *until, size_t *max)
@@ -80,9 +82,11 @@ int sk_cmd_list(struct sk_call *call)
 
 	rc = sk_call_args(call, 0, 1);
 	if (!rc)
-		rc = which_kinds(call, &kinds);
-	if (!rc)
 		rc = limits(call, &since, &until, &max);
+	if (!rc && call->n_arg && strcmp(call->arg[0], "commits") == 0)
+		return sk_list_commits(call, since, until, max);
+	if (!rc)
+		rc = which_kinds(call, &kinds);
 	if (!rc)
 		rc = sk_call_paths(call, &paths);
 	if (!rc)

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "command/choose.h"
 #include "command/command.h"
+#include "command/commits.h"
 #include "command/lookup.h"
 #include "command/print.h"
 #include "command/report.h"
@@ -33,6 +34,10 @@ int sk_cmd_restore(struct sk_call *call)
 	struct sk_entry *e = NULL;
 	int rc = sk_call_args(call, 0, 1);
 
+	if (!rc && sk_call_has(call, "commit"))
+		return sk_restore_commit(call, sk_call_value(call, "commit"));
+	if (!rc && sk_call_has(call, "branch"))
+		rc = sk_error(SK_EUSAGE, "--branch goes with --commit");
 	if (!rc && !call->n_path)
 		rc = sk_error(SK_EUSAGE, "name what to restore after '--': git sk restore %s",
 		              call->command->usage[0]);
@@ -205,6 +210,8 @@ int sk_cmd_undo(struct sk_call *call)
 	rc = sk_undo_apply(call->repo, dry, &r);
 	if (!rc || rc == SK_EPARTIAL)
 		rc = sk_report_restore(call, "undo", undo.safety_id, &r, dry, rc);
+	if (!rc && !r.n_changes && !dry)
+		sk_note("no file had changed since; git sk rollback offers every other state");
 out:
 	sk_restore_result_clear(&r);
 	sk_undo_clear(&undo);
