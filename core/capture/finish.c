@@ -86,13 +86,15 @@ static int drop(struct finish *f, struct sk_node *dir)
 	for (uint32_t i = 0; i < dir->n_children && !rc; i++) {
 		struct sk_node *kid = &dir->child[i];
 		bool folder = kid->mode == 040000 && !(kid->flags & SK_NODE_VIRTUAL), out;
-		size_t before;
+		size_t before, records = f->meta->n;
 
 		rc = enter_path(&f->path, kid->name, kid->name_len, &before);
 		if (!rc && folder)
 			rc = drop(f, kid);
 		out = (kid->flags & SK_NODE_GONE) || (folder && kid->n_children == 0);
-		if (!rc && folder && (kid->flags & SK_NODE_BARREN))
+		/* also one that holds nothing but empty folders: its bits would be lost */
+		if (!rc && folder &&
+		    ((kid->flags & SK_NODE_BARREN) || (out && f->meta->n > records)))
 			rc = sk_meta_add(f->meta, 'E', f->path.ptr, kid->perm, NULL);
 		if (!out)
 			dir->child[kept++] = *kid;

@@ -96,6 +96,11 @@ int sk_journal_format(const struct sk_job *job, struct sk_buf *out)
 	(void)sk_buf_addf(out, "%zu%c", job->plan.n, 0);
 	for (size_t i = 0; i < job->plan.n; i++)
 		add_item(out, &job->plan.item[i]);
+	(void)sk_buf_addf(out, "%zu%c", job->plan.n_skips, 0);
+	for (size_t i = 0; i < job->plan.n_skips; i++) {
+		add_field(out, job->plan.skip[i].path);
+		add_field(out, job->plan.skip[i].reason);
+	}
 	if (sk_buf_ok(out))
 		return SK_EIO;
 	sk_hash_init(&hash);
@@ -265,6 +270,13 @@ int sk_journal_parse(const char *data, size_t len, struct sk_job *out)
 	n = number(&r, 10, SIZE_MAX);
 	for (size_t i = 0; whole && i < n && !r.bad && !rc; i++)
 		rc = parse_item(&r, &out->plan);
+	n = whole && !r.bad && !rc ? number(&r, 10, SIZE_MAX) : 0;
+	for (size_t i = 0; i < n && !r.bad && !rc; i++) {
+		const char *path = next(&r), *reason = next(&r);
+
+		if (!r.bad)
+			rc = sk_plan_skip(&out->plan, path, "%s", reason);
+	}
 	if (!rc && (!whole || r.bad || r.end - r.at != SK_OID_HEX + 1))
 		rc = sk_error(SK_EDAMAGED, "the journal of a restore is damaged");
 	return rc;

@@ -15,8 +15,8 @@ enum {                       /* sk_item.flags */
        SK_ITEM_CREATED = 4,  /* SK_WRITE: nothing was there */
        SK_ITEM_STAT = 8,     /* `st` tells whether the present file was touched */
        SK_ITEM_UNSAVED = 16, /* what is there is in no backup yet (dry run, first pass) */
-       SK_ITEM_HIDDEN = 32   /* created although ignored by the rules of the state before: undo
-	                        has to know, its own backup does not see such files */
+       SK_ITEM_HIDDEN = 32   /* what was there is in no backup, because it is ignored: a file
+	                      * that was not there, a folder's bits, an empty folder */
 };
 
 enum sk_item_state { SK_PENDING, SK_DONE, SK_LEFT };

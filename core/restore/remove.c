@@ -102,6 +102,8 @@ int sk_remove_folder(struct walk *w, struct sk_spot *place, const struct now *n,
 		return SK_EIO;
 	item->old_mode = 040000;
 	item->old_perm = n->perm;
+	if (!n->node && !sk_meta_find(&w->now->meta, 'E', w->path.ptr))
+		item->flags |= SK_ITEM_HIDDEN; /* empty and ignored: no backup knows it */
 	p.going = true;
 	rc = sk_walk_folder(w, &p, n->node, NULL, &stays);
 	sk_spot_clear(&p);

@@ -69,9 +69,19 @@ static int push_undo(const struct sk_repo *repo, const struct sk_job *job)
 	struct sk_strv hidden = SK_STRV_INIT;
 	int rc = 0;
 
-	for (size_t i = 0; i < job->plan.n && !rc; i++)
-		if (job->plan.item[i].flags & SK_ITEM_HIDDEN)
-			rc = sk_strv_add(&hidden, job->plan.item[i].path);
+	for (size_t i = 0; i < job->plan.n && !rc; i++) {
+		const struct sk_item *item = &job->plan.item[i];
+		struct sk_buf text = SK_BUF_INIT;
+
+		if (!(item->flags & SK_ITEM_HIDDEN) || item->state != SK_DONE)
+			continue;
+		if (item->kind == SK_CHMOD || item->kind == SK_RMDIR)
+			(void)sk_buf_addf(&text, "/%04o/", item->old_perm);
+		rc = sk_buf_adds(&text, item->path);
+		if (!rc)
+			rc = sk_strv_add(&hidden, text.ptr);
+		sk_buf_free(&text);
+	}
 	if (!rc)
 		rc = sk_undo_push_hidden(repo, &undo, &hidden);
 	sk_strv_free(&hidden);
@@ -245,7 +255,7 @@ static int plan(struct work *w)
 	int rc = 0;
 
 	for (size_t i = 0; w->drop && i < w->drop->n && !rc; i++)
-		if (on_disk(w->repo, w->drop->item[i], true))
+		if (w->drop->item[i][0] != '/' && on_disk(w->repo, w->drop->item[i], true))
 			rc = sk_strv_add(&w->also, w->drop->item[i]);
 	if (!rc)
 		rc = take_state(w);

@@ -1,7 +1,7 @@
 /* SKLOCAL/undo: one record after the other, the oldest first, at most RECORDS_MAX.  A record is a
  * run of fields ended by NUL: "undo 1", time, flags ("s" staged, "h" head), safety id, operation,
- * number of hidden files, these.  A record that cannot be understood ends the reading: what comes
- * after is lost, what comes before stands. */
+ * number of hidden files, these ("/MODE/PATH": a folder's former bits).  A record that cannot be
+ * understood ends the reading: what comes after is lost, what comes before stands. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

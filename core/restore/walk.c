@@ -244,6 +244,64 @@ static bool writable(struct walk *w, const char *path, size_t len, uint16_t *per
 	return (*perm & 0300) == 0300;
 }
 
+static struct sk_item *item_of(struct sk_plan *plan, const char *path)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (strcmp(plan->item[i].path, path) == 0)
+			return &plan->item[i];
+	return NULL;
+}
+
+/* A folder that no backup knows gets the bits it had, or is made again. */
+static int old_folder(struct walk *w, const char *path, uint16_t perm)
+{
+	struct sk_item *item = item_of(w->plan, path);
+	const char *name;
+	struct stat st;
+	int fd = sk_safe_parent(&w->disk, path, &name);
+	bool there = fd >= 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	bool folder = there && S_ISDIR(st.st_mode);
+
+	if (item && item->kind == SK_RMDIR && folder) {
+		item->kind = SK_CHMOD; /* emptied, but it stays */
+		item->flags = 0;
+		item->new_mode = 040000;
+		item->new_perm = perm;
+		return 0;
+	}
+	if (item ? item->kind != SK_DELETE : there && (!folder || (st.st_mode & 07777) == perm))
+		return 0; /* the target says what shall be there */
+	if (item)
+		item->flags |= SK_ITEM_EARLY;
+	item = sk_plan_add(w->plan, folder ? SK_CHMOD : SK_MKDIR, path);
+	if (!item)
+		return SK_EIO;
+	item->old_mode = folder ? 040000 : 0;
+	item->old_perm = folder ? (uint16_t)(st.st_mode & 07777) : 0;
+	item->new_mode = 040000;
+	item->new_perm = perm;
+	return 0;
+}
+
+/* What the operation to be undone did to folders that no backup knows: "/MODE/PATH". */
+static int old_folders(struct walk *w)
+{
+	const struct sk_strv *drop = w->opts->drop;
+	int rc = 0;
+
+	for (size_t i = 0; drop && i < drop->n && !rc; i++) {
+		char *path;
+		unsigned long perm;
+
+		if (drop->item[i][0] != '/')
+			continue;
+		perm = strtoul(drop->item[i] + 1, &path, 8) & 07777;
+		if (*path == '/' && path[1])
+			rc = old_folder(w, path + 1, (uint16_t)perm);
+	}
+	return rc;
+}
+
 static int by_path(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -274,7 +332,8 @@ static int open_folders(struct walk *w)
 		if (!writable(w, last, len, &perm))
 			rc = sk_strv_addn(&dirs, last, len);
 	}
-	qsort(dirs.item, dirs.n, sizeof *dirs.item, by_path);
+	if (dirs.n)
+		qsort(dirs.item, dirs.n, sizeof *dirs.item, by_path);
 	for (size_t i = 0; i < dirs.n && !rc; i++) {
 		struct sk_item *item = NULL;
 		uint16_t perm = 0;
@@ -355,8 +414,10 @@ int sk_plan_make(const struct sk_target *target, const struct sk_snapshot *now,
 		rc = name_unsaved(&w);
 	if (!rc) {
 		compact(&plan);
-		rc = open_folders(&w);
+		rc = old_folders(&w);
 	}
+	if (!rc)
+		rc = open_folders(&w);
 	if (!rc)
 		rc = sk_plan_weigh(target, &plan);
 	sk_cover_close(&w.cover);

@@ -71,17 +71,18 @@ static bool same_folder(const struct walk *w, const struct sk_node *node, const 
 	       !sk_meta_below(b, TARGET_KINDS, w->path.ptr);
 }
 
-static int note_hidden(struct walk *w, struct sk_spot *place, struct sk_item *item)
+/* The last item makes something where nothing was, perhaps where the present rules hide it. */
+static int note_hidden(struct walk *w, struct sk_spot *place, bool dir)
 {
 	bool hidden = false;
 	int rc = 0;
 
-	item->flags |= SK_ITEM_CREATED;
 	if (w->opts->stored)
-		rc = sk_cover_ignored(&w->cover, place, SK_RULES_PRESENT, w->path.ptr, false,
+		rc = sk_cover_ignored(&w->cover, place, SK_RULES_PRESENT, w->path.ptr, dir,
 		                      &hidden);
-	if (!rc && hidden)
-		w->plan->item[w->plan->n - 1].flags |= SK_ITEM_HIDDEN;
+	if (!rc)
+		w->plan->item[w->plan->n - 1].flags |=
+		        (uint8_t)(SK_ITEM_CREATED | (hidden ? SK_ITEM_HIDDEN : 0));
 	return rc;
 }
 
@@ -105,7 +106,7 @@ static int write_file(struct walk *w, struct sk_spot *place, const struct sk_chi
 	item->base_len = (uint32_t)base_of(place);
 	if (n->kind == NOW_FILE || n->kind == NOW_UNSAVED)
 		sk_walk_expect(item, n);
-	return n->kind == NOW_NOTHING ? note_hidden(w, place, item) : 0;
+	return n->kind == NOW_NOTHING ? note_hidden(w, place, false) : 0;
 }
 
 /* The bits of a file that has more than one name: the others must keep theirs. */
@@ -188,13 +189,18 @@ static int clear_file(struct walk *w, const struct now *n, bool *done)
 	return 0;
 }
 
-static int make_folder(struct walk *w, const struct now *n, enum selected sel)
+static int make_folder(struct walk *w, struct sk_spot *place, const struct now *n,
+                       enum selected sel)
 {
 	uint16_t perm = wanted_perm(w, w->path.ptr, 040000, n->kind == NOW_FOLDER ? n->perm : 0);
 	bool chmod_only = n->kind == NOW_FOLDER;
+	/* it holds ignored files only, or nothing and is ignored: no backup knows of it */
+	bool hidden = chmod_only && !n->node && !sk_meta_find(&w->now->meta, 'E', w->path.ptr);
 	struct sk_item *item;
 
-	if (chmod_only && (sel != SELECTED || perm == n->perm))
+	if (chmod_only && sel != SELECTED)
+		perm = n->perm;
+	if (chmod_only && perm == n->perm && !hidden)
 		return 0;
 	item = sk_plan_add(w->plan, chmod_only ? SK_CHMOD : SK_MKDIR, w->path.ptr);
 	if (!item)
@@ -203,7 +209,9 @@ static int make_folder(struct walk *w, const struct now *n, enum selected sel)
 	item->old_perm = chmod_only ? n->perm : 0;
 	item->new_mode = 040000;
 	item->new_perm = perm;
-	return 0;
+	if (hidden)
+		item->flags |= SK_ITEM_HIDDEN;
+	return n->kind == NOW_NOTHING ? note_hidden(w, place, true) : 0;
 }
 
 /* `space`: it is a repository of its own, whose root has no bits of record. */
@@ -219,12 +227,12 @@ int sk_want_folder(struct walk *w, struct sk_spot *place, const struct sk_oid *t
 		return sk_skip_other(w, n);
 	if (n->kind == NOW_FOLDER && sel == SELECTED && same_folder(w, n->node, tree)) {
 		w->plan->unchanged += count_files(n->node);
-		return space ? 0 : make_folder(w, n, sel);
+		return space ? 0 : make_folder(w, place, n, sel);
 	}
 	if (n->kind == NOW_FILE || n->kind == NOW_UNSAVED)
 		rc = clear_file(w, n, &go);
 	if (!rc && go && !(space && n->kind == NOW_FOLDER))
-		rc = make_folder(w, n, sel);
+		rc = make_folder(w, place, n, sel);
 	if (rc || !go)
 		return rc;
 	made = w->plan->n;
