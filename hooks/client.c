@@ -246,6 +246,13 @@ static const char *command_name(const struct sk_process *p)
 	return at > 0 && at < p->argc ? p->argv[at] : "";
 }
 
+/* `git worktree add` runs others in the new worktree: what they find there is nothing that anybody
+ * made, and `git sk undo` must not go back to it. */
+static bool fills_new_worktree(const struct sk_operation *op)
+{
+	return op->nearest != op->top && strcmp(command_name(op->top), "worktree") == 0;
+}
+
 /* `git stash` has written its ref, and now clears the working tree with these.  Nobody is asked
  * before `git stash drop`: the entry has to be noted now. */
 static bool has_stashed(const struct sk_operation *op)
@@ -270,6 +277,8 @@ static void guard(const struct folders *f)
 		return;
 	if (op.nearest && !op.nearest->cut &&
 	    sk_classify(op.nearest->argc, op.nearest->argv, NULL) == SK_READ_ONLY)
+		return;
+	if (op.top && fills_new_worktree(&op))
 		return;
 	if (op.top)
 		before = look_up_guard(f, op.top);
