@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "by_service.h"
 #include "classify.h"
 #include "operation.h"
 
@@ -165,6 +166,23 @@ static bool find_folders(struct folders *f)
 	return join(f->common, f->git, text);
 }
 
+static bool enabled(const struct folders *f)
+{
+	char path[PATH_MAX];
+
+	return join(path, f->common, "sk/installed") && access(path, F_OK) == 0;
+}
+
+/* By the service when it runs, else by git-sk. */
+static int save(const struct folders *f, const char *event)
+{
+	int status;
+
+	if (sk_event_by_service(event, f->git, f->common, &status))
+		return status;
+	return run_git_sk(event, 0, NULL, true);
+}
+
 /* The guard */
 
 static long long now_ns(void)
@@ -268,9 +286,8 @@ static void guard(const struct folders *f)
 	struct sk_operation op;
 	enum guarded before = NOT_YET;
 	long long when;
-	char path[PATH_MAX];
 
-	if (!join(path, f->common, "sk/installed") || access(path, F_OK) < 0)
+	if (!enabled(f))
 		return;
 	sk_find_operation(&op);
 	if (op.ours)
@@ -285,13 +302,13 @@ static void guard(const struct folders *f)
 	export_operation(&op);
 	if (before == COVERED) {
 		if (has_stashed(&op))
-			(void)run_git_sk("tips", 0, NULL, true);
+			(void)save(f, "tips");
 		return;
 	}
 	if (before == AGAIN)
 		(void)setenv("SK_HOOK_AGAIN", "1", 1);
 	when = now_ns();
-	if (run_git_sk("guard", 0, NULL, true) != 0)
+	if (save(f, "guard") != 0)
 		when = 0;
 	if (op.top)
 		note_guarded(f, op.top, when);
@@ -469,6 +486,11 @@ static int fsmonitor(int argc, char **argv)
 		chain = chained_program(&f);
 		if (chain && answer_by_chain(chain, argc, argv))
 			return 0;
+		if (!chain && !disabled() && enabled(&f) && strcmp(argv[1], "2") == 0 &&
+		    sk_answer_by_service(f.git, f.common, argc > 2 ? argv[2] : ""))
+			return 0;
+		if (sk_service_is_down() && enabled(&f))
+			sk_start_service(find_git_sk());
 	}
 	return answer(argv[1]);
 }
@@ -491,6 +513,7 @@ static int hook(const char *event, int argc, char **args)
 	bool before = strncmp(event, "pre-", 4) == 0;
 	struct sk_operation op;
 	struct folders f;
+	bool found;
 	int status;
 
 	if (disabled())
@@ -498,11 +521,13 @@ static int hook(const char *event, int argc, char **args)
 	sk_find_operation(&op);
 	if (op.ours)
 		return 0;
+	found = find_folders(&f);
 	/* the guard has just saved what this hook would save */
-	if (before && op.top && find_folders(&f) && look_up_guard(&f, op.top) == COVERED)
+	if (before && op.top && found && look_up_guard(&f, op.top) == COVERED)
 		return 0;
 	export_operation(&op);
-	status = run_git_sk(event, argc, args, false);
+	if (!found || !enabled(&f) || !sk_event_by_service(event, f.git, f.common, &status))
+		status = run_git_sk(event, argc, args, false);
 	return status == REFUSED && before ? 1 : 0;
 }
 

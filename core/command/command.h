@@ -87,6 +87,9 @@ int sk_call_paths(const struct sk_call *call, struct sk_strv *out);
 /* The words of the command line as Sk-Command keeps them: "git sk rollback @{1}". */
 int sk_call_line(const struct sk_call *call, struct sk_buf *out);
 
+/* Adds a word after a space, quoted where a shell would need it. */
+int sk_add_word(struct sk_buf *out, const char *word);
+
 void sk_help_all(void);
 void sk_help_command(const struct sk_command *command);
 /* For completion: the commands; or one command's options. */
@@ -96,6 +99,8 @@ int sk_complete_list(const char *command);
 int sk_main(int argc, char **argv);
 /* `git-sk --hook EVENT ARGS...`, called by git-sk-hook: always 0, whatever went wrong. */
 int sk_hook_main(int argc, char **argv);
+/* The same for one event in an open repository, with what became of it. */
+int sk_hook_event(struct sk_repo *repo, const char *event);
 
 int sk_cmd_init(struct sk_call *call);
 int sk_cmd_uninit(struct sk_call *call);
@@ -110,5 +115,11 @@ int sk_cmd_undo(struct sk_call *call);
 int sk_cmd_revise(struct sk_call *call);
 int sk_cmd_prune(struct sk_call *call);
 int sk_cmd_run(struct sk_call *call);
+int sk_cmd_service(struct sk_call *call);
+int sk_cmd_status(struct sk_call *call);
+
+/* cmd_service.c: what init and uninit do about it.  `said` gets lines for people. */
+int sk_service_after_init(struct sk_repo *repo, bool no_service, struct sk_strv *said);
+void sk_service_after_uninit(const char *worktree);
 
 #endif

@@ -93,6 +93,11 @@ static int on_event(struct sk_repo *repo, const char *event)
 	return rc;
 }
 
+int sk_hook_event(struct sk_repo *repo, const char *event)
+{
+	return strcmp(event, "tips") == 0 ? sk_keep_record(repo, sk_now()) : on_event(repo, event);
+}
+
 int sk_hook_main(int argc, char **argv)
 {
 	struct sk_repo *repo = NULL;
@@ -107,8 +112,7 @@ int sk_hook_main(int argc, char **argv)
 	if (rc == SK_EREPO || rc == SK_EKIND || (!rc && !repo->enabled))
 		goto out;
 	if (!rc)
-		rc = strcmp(argv[0], "tips") == 0 ? sk_keep_record(repo, sk_now())
-		                                  : on_event(repo, argv[0]);
+		rc = sk_hook_event(repo, argv[0]);
 	if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
 out:

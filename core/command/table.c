@@ -115,6 +115,10 @@ const struct sk_command sk_commands[] = {
 	{ "run", sk_cmd_run, SK_NEEDS_ENABLED, SK_TAKES_PATHS,
 	  "run a command between two backups, so that it can be undone", USAGE("-- CMD..."),
 	  NO_OPTIONS },
+	{ "service", sk_cmd_service, SK_NEEDS_NOTHING, SK_TAKES_JSON,
+	  "the background service that watches, saves and answers git",
+	  USAGE("start|stop|status|run|install", "ensure [--cron]"),
+	  OPTIONS({ 0, "cron", NULL, "a line for crontab(5) that keeps it running" }) },
 	{ NULL, NULL, SK_NEEDS_NOTHING, 0, NULL, NULL, NULL },
 };
 

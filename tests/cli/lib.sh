@@ -15,6 +15,8 @@ export HOME=$SCRATCH/home XDG_CONFIG_HOME=$SCRATCH/home/.config XDG_CACHE_HOME=$
 export XDG_DATA_HOME=$SCRATCH/home/.local/share XDG_STATE_HOME=$SCRATCH/home/.local/state
 export XDG_RUNTIME_DIR=$SCRATCH/run GIT_CONFIG_GLOBAL=$SCRATCH/home/.gitconfig GIT_CONFIG_SYSTEM=/dev/null
 export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=C GIT_COMMITTER_EMAIL=c@example.org
+# a test of the service unsets it, and stops what it starts
+export GIT_SK_NO_SERVICE=1
 export GIT_TERMINAL_PROMPT=0 GIT_EDITOR=true TZ=UTC LC_ALL=C.UTF-8 NO_COLOR=1
 mkdir -p "$HOME/.config" "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR"
 cat >"$GIT_CONFIG_GLOBAL" <<EOF

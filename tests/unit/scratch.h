@@ -31,6 +31,7 @@ static inline void scratch_open(void)
 	sk_clear_git_env();
 	assert_int_equal(setenv("HOME", scratch, 1), 0);
 	assert_int_equal(setenv("XDG_CONFIG_HOME", scratch, 1), 0);
+	assert_int_equal(setenv("GIT_SK_NO_SERVICE", "1", 1), 0);
 	assert_int_equal(setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1), 0);
 	assert_int_equal(setenv("GIT_CONFIG_SYSTEM", "/dev/null", 1), 0);
 	assert_int_equal(setenv("GIT_AUTHOR_NAME", "A", 1), 0);

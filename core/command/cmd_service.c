@@ -1,0 +1,394 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "capture/backup.h"
+#include "command/command.h"
+#include "command/print.h"
+#include "command/registry.h"
+#include "command/report.h"
+#include "restore/restore.h"
+#include "service/service.h"
+#include "store/keep.h"
+
+#define LOCK_WAIT 5
+
+/* What the service has its children do */
+
+/* Nothing to save: the newest backup is the state before the command. */
+static int guard_unchanged(struct sk_repo *repo, bool *done)
+{
+	const char *command = getenv("SK_HOOK_COMMAND");
+	struct sk_entry *newest = NULL;
+	struct sk_buf title = SK_BUF_INIT;
+	struct sk_undo undo = { .when = sk_now(), .staged = true };
+	int rc = sk_entry_latest(repo, repo->worktree_id, &newest);
+
+	*done = false;
+	if (rc == SK_ENO)
+		return 0;
+	if (!rc)
+		rc = sk_keep_record(repo, sk_now());
+	(void)sk_buf_addf(&title, "before %s", command && *command ? command : "a git command");
+	if (!rc)
+		rc = sk_buf_ok(&title);
+	if (!rc && !getenv("SK_HOOK_AGAIN")) {
+		undo.operation = title.ptr;
+		undo.safety_id = newest->id;
+		rc = sk_undo_push(repo, &undo);
+	}
+	*done = !rc;
+	sk_entry_free(newest);
+	sk_buf_free(&title);
+	return rc;
+}
+
+static int timed(struct sk_repo *repo, const char *event)
+{
+	struct sk_backup_opts opts = { .kind = SK_BACKUP,
+		                       .trigger = event,
+		                       .wait_seconds = LOCK_WAIT };
+	struct sk_backup_result r = { 0 };
+	int rc;
+
+	opts.title = strcmp(event, "watch") == 0 ? "files changed" : "by the clock";
+	rc = sk_backup(repo, &opts, &r);
+	sk_backup_result_clear(&r);
+	return rc == SK_EPARTIAL ? 0 : rc; /* kept with the backup; said by show and status */
+}
+
+static int work(struct sk_repo *repo, const char *event, bool unchanged)
+{
+	char name[32];
+	bool done = false;
+	size_t len;
+	int rc = 0;
+
+	if (strcmp(event, "watch") == 0 || strcmp(event, "schedule") == 0)
+		return timed(repo, event);
+	(void)snprintf(name, sizeof name, "%s", event);
+	len = strlen(name);
+	(void)unsetenv("SK_HOOK_AGAIN");
+	if (len > 6 && strcmp(name + len - 6, "-again") == 0) {
+		name[len - 6] = '\0';
+		(void)setenv("SK_HOOK_AGAIN", "1", 1);
+	}
+	if (unchanged && strcmp(name, "guard") == 0)
+		rc = guard_unchanged(repo, &done);
+	return rc || done ? rc : sk_hook_event(repo, name);
+}
+
+static int backup(const char *event, bool unchanged)
+{
+	struct sk_repo *repo = NULL;
+	int rc = sk_repo_open(".", &repo);
+
+	if (!rc && !repo->enabled)
+		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
+	if (!rc)
+		rc = work(repo, event, unchanged);
+	if (rc)
+		sk_warn("no backup was made: %s", sk_error_message());
+	sk_repo_close(repo);
+	return rc;
+}
+
+static const struct sk_service_host host = { sk_registry_read, sk_registry_remove, backup };
+
+/* Commands */
+
+static json_t *down_json(void)
+{
+	json_t *o = sk_json_add(json_object(), "running", json_false());
+
+	o = sk_json_add(o, "pid", json_null());
+	o = sk_json_add(o, "started", json_null());
+	o = sk_json_add(o, "uptime_seconds", json_null());
+	return sk_json_add(o, "repos", json_array());
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static void print_site(const json_t *site)
+{
+	const char *reason = text_of(site, "reason"), *trouble = text_of(site, "trouble");
+	struct sk_buf line = SK_BUF_INIT;
+
+	(void)sk_add_name(&line, text_of(site, "path"), strlen(text_of(site, "path")));
+	(void)sk_buf_addf(&line, "\t%s", text_of(site, "mode"));
+	if (strcmp(text_of(site, "mode"), "watched") == 0)
+		(void)sk_buf_addf(&line, ", %lld folders",
+		                  (long long)json_integer_value(json_object_get(site, "folders")));
+	if (json_is_true(json_object_get(site, "working")))
+		(void)sk_buf_adds(&line, ", a backup is being made");
+	if (*reason)
+		(void)sk_buf_addf(&line, "\n    %s", reason);
+	if (*trouble)
+		(void)sk_buf_addf(&line, "\n    last backup failed: %s", trouble);
+	sk_outf("%s\n", sk_buf_str(&line));
+	sk_buf_free(&line);
+}
+
+static void print_status(const json_t *o)
+{
+	const json_t *site, *list = json_object_get(o, "repos");
+	long long up = (long long)json_integer_value(json_object_get(o, "uptime_seconds"));
+	size_t i;
+
+	sk_outf("running, process %lld, for %lld s, %zu working trees\n",
+	        (long long)json_integer_value(json_object_get(o, "pid")), up,
+	        json_array_size(list));
+	json_array_foreach(list, i, site) print_site(site);
+}
+
+static int service_status(const struct sk_call *call)
+{
+	struct sk_buf text = SK_BUF_INIT;
+	int rc = sk_service_status(&text), bad = 0;
+	json_t *o;
+
+	if (rc == SK_ENO && call->json) {
+		bad = sk_out_json(down_json());
+		sk_error_clear();
+	}
+	if (!rc) {
+		o = json_loadb(sk_buf_str(&text), text.len, 0, NULL);
+		if (!o)
+			rc = sk_error(SK_EIO, "the service's answer cannot be understood");
+		else if (call->json)
+			bad = sk_out_json(json_incref(o));
+		else
+			print_status(o);
+		json_decref(o);
+	}
+	sk_buf_free(&text);
+	return bad ? bad : rc;
+}
+
+static int start(bool *already)
+{
+	if (!sk_service_wanted())
+		return sk_error(SK_EREFUSED, "GIT_SK_NO_SERVICE is set: no service is started");
+	return sk_service_start(&host, already);
+}
+
+static int service_start(void)
+{
+	bool already = false;
+	int rc = start(&already);
+
+	if (!rc)
+		sk_outf(already ? "running already\n" : "started\n");
+	return rc;
+}
+
+static int program(char out[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+
+	if (n <= 0)
+		return sk_error_errno(SK_EIO, "cannot tell where git-sk is");
+	out[n] = '\0';
+	return 0;
+}
+
+/* For cron, which has neither PATH nor XDG_RUNTIME_DIR. */
+static int print_cron(void)
+{
+	const char *run = getenv("XDG_RUNTIME_DIR");
+	char path[PATH_MAX];
+	int rc = program(path);
+
+	if (!rc && run && *run)
+		sk_outf("*/5 * * * * XDG_RUNTIME_DIR='%s' '%s' -q service ensure\n", run, path);
+	else if (!rc)
+		sk_outf("*/5 * * * * '%s' -q service ensure\n", path);
+	return rc;
+}
+
+static int service_ensure(const struct sk_call *call)
+{
+	struct sk_buf text = SK_BUF_INIT;
+	bool already = false;
+	int rc;
+
+	if (sk_call_has(call, "cron"))
+		return print_cron();
+	rc = sk_service_status(&text);
+	sk_buf_free(&text);
+	if (rc == SK_EIO) { /* it hangs: whatever it still does is finished or given up */
+		rc = sk_service_stop();
+		if (!rc || rc == SK_ENO)
+			rc = SK_ENO;
+	}
+	if (rc == SK_ENO) {
+		rc = start(&already);
+		if (!rc)
+			rc = sk_service_status(&text);
+		if (!rc)
+			sk_note("the service was down; it is running now");
+	} else if (!rc) {
+		sk_note("the service is running");
+	}
+	sk_buf_free(&text);
+	return rc;
+}
+
+static int read_unit(const char *git_sk, struct sk_buf *out)
+{
+	static const char mark[] = "@GIT_SK@";
+	struct sk_buf path = SK_BUF_INIT, text = SK_BUF_INIT;
+	const char *slash = strrchr(git_sk, '/'), *at, *next;
+	int rc;
+
+	(void)sk_buf_addf(&path, "%.*s/../share/safekeep/systemd/safekeep.service",
+	                  (int)(slash - git_sk), git_sk);
+	rc = sk_buf_ok(&path);
+	if (!rc)
+		rc = sk_read_file(AT_FDCWD, path.ptr, 65536, &text);
+	if (rc == SK_ENO)
+		rc = sk_read_file(AT_FDCWD, SK_DATADIR "/systemd/safekeep.service", 65536, &text);
+	if (rc)
+		rc = sk_error_prefix(SK_EIO, "SafeKeep is not installed as a whole");
+	for (at = sk_buf_str(&text); !rc && (next = strstr(at, mark));
+	     at = next + sizeof mark - 1) {
+		(void)sk_buf_add(out, at, (size_t)(next - at));
+		(void)sk_buf_adds(out, git_sk);
+	}
+	if (!rc)
+		rc = sk_buf_adds(out, at);
+	sk_buf_free(&path);
+	sk_buf_free(&text);
+	return rc;
+}
+
+static bool systemctl(const char *a, const char *b, const char *c)
+{
+	const char *const argv[] = { "systemctl", "--user", a, b, c, NULL };
+	struct sk_buf said = SK_BUF_INIT;
+	struct sk_proc proc = { .argv = argv, .output = &said, .errors = &said };
+	int status = 1, rc = sk_proc_run(&proc, &status);
+
+	sk_buf_free(&said);
+	return !rc && status == 0;
+}
+
+static int service_install(void)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	struct sk_buf dir = SK_BUF_INIT, unit = SK_BUF_INIT, path = SK_BUF_INIT;
+	char git_sk[PATH_MAX];
+	int rc = program(git_sk);
+
+	if (!rc && strpbrk(git_sk, "\"\\%\n"))
+		rc = sk_error(SK_EREFUSED, "systemd cannot name the program %s", sk_name(git_sk));
+	if (!rc)
+		rc = read_unit(git_sk, &unit);
+	(void)sk_buf_addf(&dir, "%s%s/systemd/user",
+	                  xdg && *xdg ? xdg
+	                  : home      ? home
+	                              : "",
+	                  xdg && *xdg ? "" : "/.config");
+	(void)sk_buf_addf(&path, "%s/safekeep.service", sk_buf_str(&dir));
+	if (!rc)
+		rc = sk_buf_ok(&path);
+	if (!rc)
+		rc = sk_mkdirs(dir.ptr, 0755);
+	if (!rc)
+		rc = sk_write_file(AT_FDCWD, path.ptr, sk_buf_str(&unit), unit.len, 0644, true);
+	if (rc)
+		goto out;
+	sk_outf("wrote %s\n", path.ptr);
+	if (systemctl("daemon-reload", NULL, NULL) &&
+	    systemctl("enable", "--now", "safekeep.service"))
+		sk_outf("enabled it: systemctl --user status safekeep\n");
+	else
+		sk_outf("to have it started at login: systemctl --user daemon-reload && "
+		        "systemctl --user enable --now safekeep\n");
+out:
+	sk_buf_free(&dir);
+	sk_buf_free(&unit);
+	sk_buf_free(&path);
+	return rc;
+}
+
+int sk_cmd_service(struct sk_call *call)
+{
+	const char *what;
+	int rc = sk_call_args(call, 1, 1);
+
+	if (rc)
+		return rc;
+	what = call->arg[0];
+	if (strcmp(what, "status") == 0)
+		return service_status(call);
+	if (strcmp(what, "start") == 0)
+		return service_start();
+	if (strcmp(what, "ensure") == 0)
+		return service_ensure(call);
+	if (strcmp(what, "install") == 0)
+		return service_install();
+	if (strcmp(what, "run") == 0)
+		return sk_service_run(&host, NULL, NULL);
+	if (strcmp(what, "stop") == 0) {
+		rc = sk_service_stop();
+		if (!rc)
+			sk_outf("stopped\n");
+		return rc;
+	}
+	return sk_error(SK_EUSAGE, "%s is not one of start, stop, status, ensure, run, install",
+	                sk_name(what));
+}
+
+/* init and uninit */
+
+static int set_off(const struct sk_repo *repo, bool off)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	int rc = sk_buf_addf(&path, "%s/no-service", repo->skdir);
+
+	if (!rc && off)
+		rc = sk_write_file(AT_FDCWD, path.ptr, "", 0, 0644, true);
+	else if (!rc && unlink(path.ptr) < 0 && errno != ENOENT)
+		rc = sk_error_errno(SK_EIO, "cannot remove '%s'", path.ptr);
+	sk_buf_free(&path);
+	return rc;
+}
+
+int sk_service_after_init(struct sk_repo *repo, bool no_service, struct sk_strv *said)
+{
+	bool already = false;
+	int rc;
+
+	if (no_service)
+		return set_off(repo, true);
+	if (!sk_service_wanted())
+		return 0;
+	rc = sk_service_start(&host, &already);
+	if (rc) {
+		sk_warn("the service was not started: %s", sk_error_message());
+		return 0;
+	}
+	sk_service_tell(repo->worktree, true);
+	return already ? 0 : sk_strv_add(said, "started the service (git sk service status)");
+}
+
+void sk_service_after_uninit(const char *worktree)
+{
+	sk_service_tell(worktree, false);
+}

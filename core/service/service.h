@@ -1,0 +1,38 @@
+/* service.h - the background service: one for each user, for all enabled repositories.
+ *
+ * It watches working trees, makes backups when something changed and when one is due, and answers
+ * the client that git runs.  Nothing depends on it: killed at any moment, it costs speed alone.
+ * Backups run in child processes, so that a crash or a hang in one repository is that one's. */
+#ifndef SK_SERVICE_SERVICE_H
+#define SK_SERVICE_SERVICE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+struct sk_service_host {                     /* what the rooms above do for it */
+	int (*repos)(struct sk_strv *out);   /* the registry */
+	int (*forget)(const char *worktree); /* takes one off it */
+	/* In a child process of its own, standing in the working tree.  `event`: "watch",
+	 * "schedule", "guard" or the name of a git hook; `unchanged`: nothing changed since the
+	 * last backup that ended well.  The exit status. */
+	int (*backup)(const char *event, bool unchanged);
+};
+
+/* Runs until it is stopped.  `ready` (may be NULL) is called once requests are taken.  SK_EBUSY:
+ * there is one already. */
+int sk_service_run(const struct sk_service_host *host, void (*ready)(void *), void *arg);
+
+/* Starts it in the background and waits until it takes requests.  *already: one was there. */
+int sk_service_start(const struct sk_service_host *host, bool *already);
+/* Asks it to stop and waits for its end.  SK_ENO: there is none. */
+int sk_service_stop(void);
+/* Its status, a JSON object; SK_ENO: it does not run; SK_EIO: it does not answer. */
+int sk_service_status(struct sk_buf *out);
+/* Whether a service may be started for this user: not when $GIT_SK_NO_SERVICE is set, nor by a
+ * user's setting service.enabled = false. */
+bool sk_service_wanted(void);
+/* Tells it of a working tree that was enabled or disabled; it need not run. */
+void sk_service_tell(const char *worktree, bool enabled);
+
+#endif

@@ -1,0 +1,156 @@
+/* service_parts.h - what the files of the service share. */
+#ifndef SK_SERVICE_PARTS_H
+#define SK_SERVICE_PARTS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "service/protocol.h"
+#include "service/service.h"
+#include "service/watch.h"
+
+#define SK_NEVER INT64_MAX
+#define SK_SITES_MAX 4096
+#define SK_CONNS_MAX 64
+#define SK_JOBS_MAX 2    /* backups at a time that nobody waits for */
+#define SK_GUARDS_MAX 8  /* and those that a git command waits for */
+#define SK_JOB_MS 600000 /* a backup that takes longer is ended */
+
+struct sk_service;
+
+enum sk_source_kind {
+	SK_SRC_LISTEN,
+	SK_SRC_SIGNAL,
+	SK_SRC_TIMER,
+	SK_SRC_SELF,
+	SK_SRC_NOTIFY,
+	SK_SRC_CONN,
+	SK_SRC_JOB
+};
+
+struct sk_source { /* what an event of epoll is for; the first member of each */
+	enum sk_source_kind kind;
+	int fd;
+};
+
+struct sk_notify_source {
+	struct sk_source src;
+	struct sk_notify *notify;
+	struct sk_notify_source *next;
+};
+
+struct sk_job {
+	struct sk_source src; /* what it says on standard output and error */
+	struct sk_job *next;
+	struct sk_site *site;
+	pid_t pid;
+	char event[32];
+	bool guard;    /* somebody waits for it */
+	uint64_t stir; /* of the site when it began */
+	int64_t deadline;
+	bool killed;
+	struct sk_buf said;
+};
+
+struct sk_conn {
+	struct sk_source src;
+	struct sk_conn *next;
+	enum { SK_CONN_READS, SK_CONN_QUEUED, SK_CONN_WAITS, SK_CONN_WRITES } state;
+	int64_t deadline;
+	struct sk_buf in, out;
+	size_t sent;
+	bool dead;
+	struct sk_site *site; /* of a guard */
+	char *event, *command;
+	struct sk_job *job; /* that it waits for */
+};
+
+struct sk_site { /* one working tree */
+	struct sk_site *next;
+	char *worktree;
+	struct sk_watch *watch; /* NULL: not opened (not local, or in trouble) */
+	bool linked;            /* found by its repository, not in the registry */
+	char *trouble;          /* why it cannot be opened or backed up; NULL */
+	int64_t interval;       /* ms; < 0: never */
+	int64_t debounce;
+	int64_t due;     /* the next backup by the clock */
+	int64_t retry;   /* after a failure; 0 */
+	int64_t stirred; /* when the first change came that is in no backup; 0 */
+	uint64_t saved;  /* sk_watch_stir at the beginning of the last good backup */
+	bool ever;       /* there was one */
+	int64_t full;    /* when the last one was */
+	time_t last;     /* the same by the calendar; 0 */
+	struct sk_job *job;
+};
+
+struct sk_service {
+	const struct sk_service_host *host;
+	int ep, lock;
+	struct sk_source listen, signals, timer, self;
+	char dir[108], socket[128];
+	uint64_t socket_dev, socket_ino;
+	struct sk_watch_set set;
+	struct sk_notify_source *notify;
+	struct sk_site *sites;
+	size_t n_sites;
+	struct sk_conn *conns;
+	size_t n_conns;
+	bool deaf; /* no more connections taken for now */
+	struct sk_job *jobs;
+	size_t n_jobs, n_guards;
+	time_t started;
+	int64_t began, idle_exit, active;
+	bool stopping;
+	int64_t stop_by;
+};
+
+void sk_service_log(const char *fmt, ...) SK_PRINTF(1, 2);
+
+/* service.c */
+int sk_service_poll(struct sk_service *s, struct sk_source *src, uint32_t events);
+void sk_service_unpoll(struct sk_service *s, struct sk_source *src);
+
+/* site.c */
+struct sk_site *sk_site_find(struct sk_service *s, const char *worktree);
+/* Adds it, opened or in trouble.  SK_EREPO: it is not enabled. */
+int sk_site_add(struct sk_service *s, const char *worktree, bool linked, struct sk_site **out);
+void sk_site_remove(struct sk_service *s, struct sk_site *site);
+void sk_sites_load(struct sk_service *s);
+/* Starts what is due.  The time when it wants to be called again. */
+int64_t sk_sites_tick(struct sk_service *s, int64_t now);
+/* Works on watches until `end`; true: there is more. */
+bool sk_sites_work(struct sk_service *s, int64_t end);
+void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_job *job, int status);
+/* Whether nothing changed since the last good backup, as far as the watcher knows for sure. */
+bool sk_site_unchanged(struct sk_site *site);
+void sk_site_trouble(struct sk_site *site, const char *fmt, ...) SK_PRINTF(2, 3);
+
+/* job.c */
+int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, const char *command,
+                 bool guard, struct sk_job **out);
+void sk_job_read(struct sk_service *s, struct sk_job *job);
+void sk_jobs_reap(struct sk_service *s);
+int64_t sk_jobs_tick(struct sk_service *s, int64_t now);
+
+/* conn.c */
+void sk_conn_accept(struct sk_service *s);
+void sk_conn_event(struct sk_service *s, struct sk_conn *c, uint32_t events);
+/* The job ended: whoever waits for it gets its answer. */
+void sk_conns_done(struct sk_service *s, const struct sk_job *job, int status);
+void sk_conns_site_gone(struct sk_service *s, const struct sk_site *site);
+int64_t sk_conns_tick(struct sk_service *s, int64_t now);
+void sk_conns_close(struct sk_service *s);
+
+/* status.c */
+int sk_service_report(const struct sk_service *s, struct sk_buf *out);
+
+/* daemon.c */
+int sk_service_listen(struct sk_service *s); /* lock, socket */
+void sk_service_unlisten(struct sk_service *s);
+/* Whether the socket is still the one that we made. */
+bool sk_service_reachable(const struct sk_service *s);
+/* Seconds, or < 0 for never, of the user's setting service.idle_exit. */
+int64_t sk_service_idle_exit(void);
+
+#endif
