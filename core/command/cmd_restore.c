@@ -189,6 +189,31 @@ static int ask_undo(struct sk_call *call, const struct sk_undo *undo, bool *go)
 	return rc;
 }
 
+/* HEAD is moved by rollback --head alone: say how. */
+static int remark_head(const struct sk_call *call, const char *id)
+{
+	struct sk_entry *e = NULL;
+	struct sk_oid now, then = { { 0 } };
+	const char *branch;
+	char *here = NULL;
+	int rc = sk_select_intact(call->repo, id, &e);
+
+	if (!rc)
+		rc = sk_repo_head(call->repo, &now, &here);
+	if (rc)
+		goto out;
+	branch = sk_entry_get(e, "Sk-Branch");
+	(void)sk_entry_get_oid(e, "Sk-Head", &then);
+	if (!sk_oid_eq(&now, &then) || strcmp(branch ? branch : "", here ? here : "") != 0)
+		sk_note("HEAD was at %s%s%.10s then, and is left where it is; git sk rollback "
+		        "--yes --staged --head %s moves it back too",
+		        branch ? branch : "", branch ? ", " : "", sk_oid_str(&then), id);
+out:
+	free(here);
+	sk_entry_free(e);
+	return rc;
+}
+
 int sk_cmd_undo(struct sk_call *call)
 {
 	struct sk_restore_result r = { 0 };
@@ -196,8 +221,10 @@ int sk_cmd_undo(struct sk_call *call)
 	bool dry = sk_call_has(call, "dry-run"), go = true;
 	int rc = sk_call_args(call, 0, 0);
 
-	if (!rc)
+	if (!rc) {
+		sk_undo_settle(call->repo);
 		rc = sk_undo_last(call->repo, &undo);
+	}
 	if (rc)
 		return rc;
 	if (!dry && !sk_call_has(call, "yes"))
@@ -210,6 +237,8 @@ int sk_cmd_undo(struct sk_call *call)
 	rc = sk_undo_apply(call->repo, dry, &r);
 	if (!rc || rc == SK_EPARTIAL)
 		rc = sk_report_restore(call, "undo", undo.safety_id, &r, dry, rc);
+	if (!rc && !undo.head)
+		rc = remark_head(call, undo.safety_id);
 	if (!rc && !r.n_changes && !dry)
 		sk_note("no file had changed since; git sk rollback offers every other state");
 out:

@@ -397,6 +397,7 @@ static int report(struct work *w, struct sk_restore_result *out)
 	p->n_skips = p->cap_skips = 0;
 	out->unchanged = p->unchanged;
 	out->index_restored = w->opts->staged && (w->index_same || w->job.index);
+	out->index_changed = w->job.index;
 	out->head_moved = w->job.move.needed;
 	if (w->safety.entry && !w->opts->dry_run) {
 		out->safety_id = strdup(w->safety.entry->id);

@@ -51,6 +51,7 @@ struct sk_restore_result {
 	struct sk_skip *skip;
 	size_t n_skips;
 	bool index_restored, head_moved;
+	bool index_changed; /* it was not already so */
 };
 
 /* SK_EPARTIAL: some paths were skipped and are named; SK_ENO: a path of `paths` is in neither
@@ -76,6 +77,9 @@ int sk_undo_push(const struct sk_repo *repo, const struct sk_undo *undo);
 /* The last one; SK_ENO: nothing to take back. */
 int sk_undo_last(const struct sk_repo *repo, struct sk_undo *out);
 void sk_undo_clear(struct sk_undo *undo);
+/* Forgets last operations that changed nothing after all (a git command that refused, or that only
+ * looked): the one before is what somebody wants to take back. */
+void sk_undo_settle(struct sk_repo *repo);
 /* Restores the state before the last operation; itself undoable (undo of the undo). */
 int sk_undo_apply(struct sk_repo *repo, bool dry_run, struct sk_restore_result *out);
 

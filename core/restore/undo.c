@@ -130,61 +130,104 @@ static int format(const struct sk_undo *u, const struct sk_strv *hidden, struct 
 }
 
 /* The old records that stay, then the new one.  The same one again (a recovery after a crash that
- * came late) is not added twice. */
+ * came late) is not added twice; one that left the state as it was (a git command that refused)
+ * gives way. */
 static int append(const struct sk_buf *old, const struct sk_undo *u, const struct sk_strv *hidden,
                   struct sk_buf *out)
 {
 	const char *f[6], *last[6] = { NULL };
-	size_t at = 0, pos, total = 0, start = 0;
+	size_t at = 0, pos, total = 0, start = 0, last_at = 0, end;
 
-	while (next_record(old, &at, f, &pos)) {
+	for (end = 0; next_record(old, &at, f, &pos); end = at) {
 		memcpy(last, f, sizeof f);
+		last_at = end;
 		total++;
 	}
-	if (last[0] && strcmp(last[3], u->safety_id) == 0 && strcmp(last[4], u->operation) == 0)
-		return SK_ENO;
+	if (last[0] && strcmp(last[3], u->safety_id) == 0) {
+		if (strcmp(last[4], u->operation) == 0)
+			return SK_ENO;
+		if (strcmp(last[5], "0") == 0)
+			end = last_at;
+	}
 	for (at = 0; total >= RECORDS_MAX && next_record(old, &at, f, &pos); total--)
 		start = at;
-	for (at = start; next_record(old, &at, f, &pos);)
-		;
-	if (at > start && sk_buf_add(out, old->ptr + start, at - start))
+	if (end > start && sk_buf_add(out, old->ptr + start, end - start))
 		return SK_EIO;
 	return format(u, hidden, out);
+}
+
+/* A hook may push while a command does. */
+static int lock(const struct sk_repo *repo, int *out)
+{
+	int rc = sk_mkdirs(repo->sklocal, 0777), fd;
+
+	if (rc)
+		return rc;
+	fd = open(repo->sklocal, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+		rc = sk_error_errno(SK_EIO, "cannot lock '%s'", repo->sklocal);
+		if (fd >= 0)
+			(void)close(fd);
+		return rc;
+	}
+	*out = fd;
+	return 0;
+}
+
+static int write_all(const struct sk_repo *repo, const struct sk_buf *data)
+{
+	char *path = NULL;
+	int rc = undo_path(repo, &path);
+
+	if (!rc)
+		rc = sk_write_file(AT_FDCWD, path, sk_buf_str(data), data->len, 0666, true);
+	free(path);
+	return rc;
 }
 
 int sk_undo_push_hidden(const struct sk_repo *repo, const struct sk_undo *undo,
                         const struct sk_strv *hidden)
 {
 	struct sk_buf old = SK_BUF_INIT, data = SK_BUF_INIT;
-	char *path = NULL;
-	int rc, fd = -1;
+	int fd = -1, rc = lock(repo, &fd);
 
-	rc = sk_mkdirs(repo->sklocal, 0777);
-	if (!rc) { /* a hook may push while a command does */
-		fd = open(repo->sklocal, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || flock(fd, LOCK_EX) < 0)
-			rc = sk_error_errno(SK_EIO, "cannot lock '%s'", repo->sklocal);
-	}
 	if (!rc) {
 		rc = read_all(repo, &old);
 		rc = rc == SK_ENO ? 0 : rc;
 	}
 	if (!rc)
 		rc = append(&old, undo, hidden, &data);
-	if (rc == SK_ENO) {
-		rc = 0;
-		goto out;
-	}
 	if (!rc)
-		rc = undo_path(repo, &path);
-	if (!rc)
-		rc = sk_write_file(AT_FDCWD, path, data.ptr, data.len, 0666, true);
-out:
+		rc = write_all(repo, &data);
 	if (fd >= 0)
 		(void)close(fd);
 	sk_buf_free(&old);
 	sk_buf_free(&data);
-	free(path);
+	return rc == SK_ENO ? 0 : rc;
+}
+
+/* Takes the last record off, unless another is the last by now. */
+static int pop(const struct sk_repo *repo, const struct sk_undo *undo)
+{
+	const char *f[6], *last[6] = { NULL };
+	struct sk_buf data = SK_BUF_INIT;
+	size_t at = 0, end = 0, pos;
+	int fd = -1, rc = lock(repo, &fd);
+
+	if (!rc)
+		rc = read_all(repo, &data);
+	for (size_t next = 0; !rc && next_record(&data, &next, f, &pos); at = next) {
+		memcpy(last, f, sizeof f);
+		end = at;
+	}
+	if (!rc && last[0] && strcmp(last[3], undo->safety_id) == 0 &&
+	    strcmp(last[4], undo->operation) == 0) {
+		sk_buf_truncate(&data, end);
+		rc = write_all(repo, &data);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	sk_buf_free(&data);
 	return rc;
 }
 
@@ -230,4 +273,41 @@ int sk_undo_apply(struct sk_repo *repo, bool dry_run, struct sk_restore_result *
 	sk_undo_clear(&undo);
 	sk_strv_free(&hidden);
 	return rc;
+}
+
+/* Whether all is as before the operation: files, staged state, HEAD. */
+static bool changed_nothing(struct sk_repo *repo, const struct sk_undo *undo)
+{
+	struct sk_restore_opts opts = {
+		.dry_run = true, .staged = undo->staged, .head = true, .operation = "undo"
+	};
+	struct sk_restore_result r = { 0 };
+	struct sk_entry *entry = NULL;
+	bool nothing = false;
+
+	if (safety_entry(repo, undo, &entry) == 0) {
+		opts.target = entry;
+		nothing = sk_restore(repo, &opts, &r) == 0 && !r.n_changes && !r.index_changed &&
+		          !r.head_moved;
+	}
+	sk_error_clear();
+	sk_restore_result_clear(&r);
+	sk_entry_free(entry);
+	return nothing;
+}
+
+void sk_undo_settle(struct sk_repo *repo)
+{
+	bool go = true;
+
+	while (go) {
+		struct sk_undo undo = { NULL, NULL, 0, false, false };
+		struct sk_strv hidden = SK_STRV_INIT;
+
+		go = sk_undo_last_hidden(repo, &undo, &hidden) == 0 && !hidden.n &&
+		     changed_nothing(repo, &undo) && pop(repo, &undo) == 0;
+		sk_undo_clear(&undo);
+		sk_strv_free(&hidden);
+	}
+	sk_error_clear();
 }
