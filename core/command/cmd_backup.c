@@ -68,6 +68,7 @@ static int take(struct sk_repo *repo, const struct sk_call *call, struct outcome
 	if (rc || !out->due)
 		return rc;
 	opts.trigger = sk_call_has(call, "if-due") ? "schedule" : "manual";
+	opts.title = sk_call_has(call, "if-due") ? "backup by time" : "backup by hand";
 	if (message && *message) {
 		rc = sk_buf_add(&title, message, strcspn(message, "\n"));
 		opts.title = title.ptr;
@@ -113,6 +114,7 @@ static int backup_here(struct sk_call *call)
 		bad = sk_out_json(sk_entry_json(call->repo, o.entry, o.is_new));
 	else
 		sk_outf("%s\n", o.entry->id);
+	sk_out_flush();
 	if (!bad)
 		remark(call, &o);
 	sk_entry_free(o.entry);
@@ -184,8 +186,11 @@ static int backup_at(const char *path, struct sk_call *call, struct sk_strv *lis
 		*drop = errno == ENOENT || errno == ENOTDIR;
 		return sk_error_errno(SK_EREPO, "cannot work in it");
 	}
-	rc = sk_open_repo(SK_NEEDS_ENABLED, &repo);
-	*drop = rc == SK_EREPO;
+	rc = sk_open_repo(SK_NEEDS_REPO, &repo);
+	/* one that cannot be opened but is there is not forgotten: it is damaged, or not mounted */
+	*drop = rc == SK_EREPO ? !sk_exists(".git") : !rc && !repo->enabled;
+	if (!rc && !repo->enabled)
+		rc = sk_error(SK_EREPO, "not enabled any more");
 	if (!rc)
 		rc = add_worktrees(repo, list);
 	if (!rc)

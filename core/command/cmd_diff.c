@@ -17,6 +17,7 @@
 static int present(struct sk_call *call, struct sk_entry **out)
 {
 	struct sk_backup_opts opts = { .kind = SK_BACKUP,
+		                       .title = "compared by git sk diff",
 		                       .trigger = "diff",
 		                       .wait_seconds = LOCK_WAIT };
 	struct sk_backup_result r = { 0 };

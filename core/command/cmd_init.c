@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -65,6 +66,7 @@ static int reopen(struct sk_call *call)
 static int first_backup(struct sk_call *call, struct sk_backup_result *out)
 {
 	struct sk_backup_opts opts = { .kind = SK_BACKUP,
+		                       .title = "first backup",
 		                       .trigger = "init",
 		                       .wait_seconds = LOCK_WAIT };
 	int rc = sk_backup(call->repo, &opts, out);
@@ -105,6 +107,7 @@ static int init_report(const struct sk_call *call, const struct sk_strv *said, b
 	if (e && first->is_new)
 		sk_outf("first backup: %s (%lu files)\n", e->id, sk_entry_number(e, "Sk-Files"));
 	sk_buf_free(&name);
+	sk_out_flush();
 	if (fresh)
 		sk_note("to see what is saved: git sk list; to bring it back: git sk rollback");
 	return 0;
@@ -135,6 +138,9 @@ int sk_cmd_init(struct sk_call *call)
 		sk_warn("%s", sk_error_message());
 	if (!rc && fresh)
 		rc = first_backup(call, &first);
+	if (!rc || rc == SK_EPARTIAL)
+		rc = sk_service_after_init(call->repo, sk_call_has(call, "no-service"), &said)
+		             ?: rc;
 	if (!rc || rc == SK_EPARTIAL) {
 		bad = init_report(call, &said, fresh, &first);
 		if (rc == SK_EPARTIAL)
@@ -219,6 +225,15 @@ static int all_refs(const struct sk_repo *repo, const char *format, struct sk_bu
 	return rc;
 }
 
+static int rmdir_empty(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	SK_UNUSED(st);
+	SK_UNUSED(at);
+	if (kind == FTW_DP)
+		(void)rmdir(path); /* one that holds something stays */
+	return 0;
+}
+
 static int delete_refs(const struct sk_repo *repo, size_t *count)
 {
 	const char *const args[] = { "update-ref", "--stdin", NULL };
@@ -239,6 +254,13 @@ static int delete_refs(const struct sk_repo *repo, size_t *count)
 		rc = sk_buf_ok(&logs);
 	if (!rc)
 		rc = sk_remove_tree(AT_FDCWD, logs.ptr);
+	/* git leaves the folders of what it deletes from packed-refs */
+	sk_buf_clear(&logs);
+	(void)sk_buf_addf(&logs, "%s/refs/sk", repo->commondir);
+	if (!rc)
+		rc = sk_buf_ok(&logs);
+	if (!rc)
+		(void)nftw(logs.ptr, rmdir_empty, 16, FTW_DEPTH | FTW_PHYS);
 	sk_buf_free(&refs);
 	sk_buf_free(&logs);
 	return rc;
@@ -302,6 +324,8 @@ int sk_cmd_uninit(struct sk_call *call)
 		rc = take_off(call, purge, &said, &count);
 	if (!rc && sk_registry_remove(call->repo->worktree))
 		sk_warn("%s", sk_error_message());
+	if (!rc)
+		sk_service_after_uninit(call->repo->worktree);
 	if (!rc)
 		rc = uninit_report(call, &said, purge, count);
 	sk_strv_free(&said);

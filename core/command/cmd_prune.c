@@ -79,6 +79,7 @@ int sk_cmd_prune(struct sk_call *call)
 		rc = print_json(&p, dry);
 	for (size_t i = 0; !call->json && !rc && i < p.n; i++)
 		rc = print_item(&p.item[i], dry);
+	sk_out_flush();
 	if (!rc)
 		sk_note("%zu %s, %zu %s", p.n - p.dropped, dry ? "would be kept" : "kept",
 		        p.dropped, dry ? "would be dropped" : "dropped");

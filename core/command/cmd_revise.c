@@ -95,6 +95,7 @@ static int save(struct sk_call *call, const char *name, const char *id)
 			bad = sk_out_json(sk_entry_json(call->repo, r.entry, r.is_new));
 		else
 			sk_outf("%s\n", r.entry->id);
+		sk_out_flush();
 		if (!bad && !call->json)
 			bad = list(call, true);
 	}

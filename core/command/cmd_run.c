@@ -156,7 +156,7 @@ static int conclude(struct sk_call *call, char *title, const struct sk_entry *be
 static int words(const struct sk_call *call, struct sk_buf *out)
 {
 	for (size_t i = 0; i < call->n_path; i++)
-		(void)sk_buf_addf(out, "%s%s", i ? " " : "", call->path[i]);
+		(void)sk_add_word(out, call->path[i]);
 	return sk_buf_ok(out);
 }
 

@@ -13,6 +13,8 @@
 #include "command/report.h"
 #include "store/retention.h"
 
+#define TIERS ((unsigned)(SK_KEEP_HOURLY | SK_KEEP_DAILY | SK_KEEP_WEEKLY | SK_KEEP_MONTHLY))
+
 static const char *worktree_of(const struct sk_entry *e)
 {
 	const char *id = e->damaged ? NULL : sk_entry_get(e, "Sk-Worktree");
@@ -184,12 +186,12 @@ int sk_entry_line(const struct sk_entry *e, struct sk_buf *out)
 
 	(void)sk_add_age(&age, e->created, sk_now());
 	if (e->damaged) {
-		(void)sk_buf_addf(out, "%-15s %sdamaged: ", sk_buf_str(&age), sk_color(SK_RED));
+		(void)sk_buf_addf(out, "%-14s %sdamaged: ", sk_buf_str(&age), sk_color(SK_RED));
 		(void)sk_add_text(out, e->damage, strlen(e->damage));
 		(void)sk_buf_adds(out, sk_color_reset());
 	} else {
 		(void)sk_add_text(&text, label(e), strlen(label(e)));
-		(void)sk_buf_addf(out, "%-15s %s%-16s%s %6lu changed  ", sk_buf_str(&age),
+		(void)sk_buf_addf(out, "%-14s %s%-13s%s %4lu changed  ", sk_buf_str(&age),
 		                  sk_color(e->kind == SK_BACKUP ? SK_CYAN : SK_GREEN),
 		                  sk_buf_str(&text), sk_color_reset(),
 		                  sk_entry_number(e, "Sk-Changed"));
@@ -213,7 +215,9 @@ static int print_one(const struct sk_listing *list, size_t i, size_t width, stru
 	(void)sk_buf_addf(line, "%s%-*s%s  ", sk_color(SK_YELLOW), (int)width, e->id,
 	                  sk_color_reset());
 	rc = sk_entry_line(e, line);
-	if (!rc && list->reason[i] && sk_retention_words(list->reason[i], &tiers) == 0)
+	/* for people the tiers alone: nearly all are recent or among the last */
+	if (!rc && (list->reason[i] & TIERS) &&
+	    sk_retention_words(list->reason[i] & TIERS, &tiers) == 0)
 		(void)sk_buf_addf(line, "  %s(%s)%s", sk_color(SK_DIM), sk_buf_str(&tiers),
 		                  sk_color_reset());
 	sk_buf_free(&tiers);

@@ -217,20 +217,40 @@ int sk_call_paths(const struct sk_call *call, struct sk_strv *out)
 	return 0;
 }
 
+int sk_add_word(struct sk_buf *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	                            "%+,-./:=@^_{}";
+
+	if (out->len)
+		(void)sk_buf_addc(out, ' ');
+	if (*word && !word[strspn(word, plain)])
+		return sk_buf_adds(out, word);
+	(void)sk_buf_addc(out, '\'');
+	for (; *word; word++)
+		(void)sk_buf_adds(out, *word == '\'' ? "'\\''" : (char[2]){ *word });
+	return sk_buf_addc(out, '\'');
+}
+
 int sk_call_line(const struct sk_call *call, struct sk_buf *out)
 {
+	struct sk_buf option = SK_BUF_INIT;
+
 	(void)sk_buf_addf(out, "git sk %s", call->command->name);
 	for (size_t i = 0; i < call->n_given; i++) {
 		const struct sk_given *g = &call->given[i];
 
-		(void)sk_buf_addf(out, " --%s%s%s", g->option->name, g->value ? "=" : "",
+		sk_buf_clear(&option);
+		(void)sk_buf_addf(&option, "--%s%s%s", g->option->name, g->value ? "=" : "",
 		                  g->value ? g->value : "");
+		(void)sk_add_word(out, sk_buf_str(&option));
 	}
+	sk_buf_free(&option);
 	for (size_t i = 0; i < call->n_arg; i++)
-		(void)sk_buf_addf(out, " %s", call->arg[i]);
+		(void)sk_add_word(out, call->arg[i]);
 	if (call->dashes)
 		(void)sk_buf_adds(out, " --");
 	for (size_t i = 0; i < call->n_path; i++)
-		(void)sk_buf_addf(out, " %s", call->path[i]);
+		(void)sk_add_word(out, call->path[i]);
 	return sk_buf_ok(out);
 }

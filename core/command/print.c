@@ -56,6 +56,12 @@ void sk_outf(const char *fmt, ...)
 	va_end(ap);
 }
 
+void sk_out_flush(void)
+{
+	if (fflush(stdout) != 0 && !out_errno)
+		out_errno = errno;
+}
+
 bool sk_out_failed(void)
 {
 	return out_errno != 0;
@@ -90,8 +96,7 @@ int sk_out_end(void)
 {
 	int st;
 
-	if (fflush(stdout) != 0 && !out_errno)
-		out_errno = errno;
+	sk_out_flush();
 	if (pager > 0) {
 		(void)fclose(stdout);
 		(void)close(1);

@@ -19,6 +19,8 @@
 void sk_out_begin(void);
 void sk_out(const void *data, size_t len);
 void sk_outf(const char *fmt, ...) SK_PRINTF(1, 2);
+/* Before something is said on standard error that belongs after it. */
+void sk_out_flush(void);
 bool sk_out_failed(void);
 /* Whether people read it: a terminal, or the pager before one. */
 bool sk_out_terminal(void);

@@ -255,6 +255,10 @@ static void sum(const char *operation, const char *target, const struct sk_resto
 		        operation, target, r->written, r->deleted, r->unchanged);
 		return;
 	}
+	if (!r->n_changes && !r->index_restored && !r->head_moved) {
+		sk_note("%s to %s: nothing to do, all is as it was then", operation, target);
+		return;
+	}
 	sk_note("%s to %s: %zu written, %zu deleted, %zu as they were%s%s", operation, target,
 	        r->written, r->deleted, r->unchanged, r->index_restored ? "; staged state too" : "",
 	        r->head_moved ? "; HEAD moved" : "");
@@ -277,6 +281,7 @@ int sk_report_restore(const struct sk_call *call, const char *operation, const c
 	}
 	for (size_t i = 0; (dry_run || !sk_quiet()) && i < r->n_changes; i++)
 		print_change(&r->change[i], dry_run, "", false);
+	sk_out_flush();
 	sum(operation, target, r, dry_run);
 	return rc;
 }

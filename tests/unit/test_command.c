@@ -144,7 +144,7 @@ static void writes_the_line_down(void **state)
 	(void)state;
 	assert_int_equal(parse("restore", WORDS("@{1}", "--staged", "-q", "--", "a b", "c")), 0);
 	assert_int_equal(sk_call_line(&call, &line), 0);
-	assert_string_equal(line.ptr, "git sk restore --staged @{1} -- a b c");
+	assert_string_equal(line.ptr, "git sk restore --staged @{1} -- 'a b' c");
 	sk_buf_free(&line);
 	sk_call_clear(&call);
 }
