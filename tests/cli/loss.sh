@@ -227,18 +227,21 @@ r_nested() {
 }
 # gone: the whole worktree went; the main one still has its backups
 r_gone() {
-	local here=$PWD
+	local here=$PWD id
+	rm -f x.ign # ignored: see clean -fdx
 	saved
 	probe >"$W/before"
 	(cd "$W/r" && deed)
-	cd "$W/r" && [ ! -e "$here" ] && git worktree prune && git worktree add -q -f "$here" mine 2>/dev/null && cd "$here"
-	git sk rollback --yes --staged "$(cd "$W/r" && newest_of linked)" >/dev/null
+	[ ! -e "$here" ] && cd "$W/r"
+	id=$(git sk list backups --all-worktrees --json | json "['entries']" | python3 -c "
+import ast,sys
+print(next(e['id'] for e in ast.literal_eval(sys.stdin.read()) if e['worktree'] == 'linked'))")
+	git worktree prune && git worktree add -q "$here" mine && cd "$here"
+	! git sk undo --dry-run >/dev/null 2>&1 || die "there is nothing to take back in a new worktree"
+	git sk rollback --yes --staged "$id" >/dev/null
 	same
 	how='recovered to the last backup: git sk list --all-worktrees'
 }
-newest_of() { git sk list backups --all-worktrees --json | json "['entries']" | python3 -c "
-import ast,sys
-print(next(e['id'] for e in ast.literal_eval(sys.stdin.read()) if e['worktree'] == '$1' and e['trigger'] in ('manual', 'timed', 'watch', 'guard')))"; }
 # commit: a commit that nothing names any more
 r_commit() {
 	local lost='' branch
