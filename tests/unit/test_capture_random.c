@@ -85,6 +85,15 @@ static void ignore_rules(void)
 		write_text(path, text);
 }
 
+/* Of files: a folder of mode 644 is closed to all but root, for git and for us. */
+static void change_mode(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		(void)chmod(path, mode);
+}
+
 static void change(void)
 {
 	char other[256];
@@ -105,7 +114,7 @@ static void change(void)
 			break; /* something is there already */
 		break;
 	case 3:
-		(void)chmod(random_path(), pick(2) ? 0755 : 0644);
+		change_mode(random_path(), pick(2) ? 0755 : 0644);
 		break;
 	case 4:
 		path = random_path();
