@@ -46,6 +46,9 @@ static void exec_child(const char *const *argv, const struct sigaction *before,
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	(void)execvp(argv[0], (char *const *)(size_t)argv);
+	/* a folder of PATH that may not be entered says nothing about the program */
+	if (errno == EACCES && !strchr(argv[0], '/'))
+		errno = ENOENT;
 	code = errno == ENOENT ? NOT_FOUND : NOT_RUN;
 	(void)sk_error_errno(SK_EIO, "cannot run %s", sk_name(argv[0]));
 	(void)fprintf(stderr, "git sk: %s\n", sk_error_message());
