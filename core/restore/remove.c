@@ -80,6 +80,17 @@ int sk_remove_file(struct walk *w, struct sk_spot *place, const struct now *n, b
 	return 0;
 }
 
+static bool drops_below(const struct walk *w, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	for (size_t i = 0; w->opts->drop && i < w->opts->drop->n; i++)
+		if (strncmp(w->opts->drop->item[i], dir, len) == 0 &&
+		    w->opts->drop->item[i][len] == '/')
+			return true;
+	return false;
+}
+
 int sk_remove_folder(struct walk *w, struct sk_spot *place, const struct now *n, enum selected sel,
                      bool *kept)
 {
@@ -95,6 +106,9 @@ int sk_remove_folder(struct walk *w, struct sk_spot *place, const struct now *n,
 		rc = deletable(w, place, true, &yes);
 	if (rc || !yes) {
 		*kept = true;
+		if (!rc && drops_below(w, w->path.ptr))
+			rc = sk_walk_folder(w, &p, n->node, NULL, &stays);
+		sk_spot_clear(&p);
 		return rc;
 	}
 	item = sk_plan_add(w->plan, SK_RMDIR, w->path.ptr);

@@ -13,6 +13,7 @@
 #include "restore/apply.h"
 #include "restore/index_write.h"
 #include "restore/job.h"
+#include "restore/progress.h"
 #include "restore/safepath.h"
 
 /* How long a backup that is under way is waited for. */
@@ -434,6 +435,18 @@ static void work_clear(struct work *w)
 	sk_buf_free(&w->index);
 }
 
+/* A merge under way goes with what is staged. */
+static int progress(struct work *w, struct sk_restore_result *out)
+{
+	bool same = false;
+	int rc = sk_progress_is(w->repo, w->opts->target, &same);
+
+	out->progress_changed = !same;
+	if (!rc && !same && !w->opts->dry_run && sk_progress_restore(w->repo, w->opts->target))
+		rc = sk_plan_skip(&w->job.plan, "MERGE_HEAD", "%s", sk_error_message());
+	return rc;
+}
+
 int sk_restore_dropping(struct sk_repo *repo, const struct sk_restore_opts *opts,
                         const struct sk_strv *drop, struct sk_restore_result *out)
 {
@@ -463,6 +476,8 @@ int sk_restore_dropping(struct sk_repo *repo, const struct sk_restore_opts *opts
 		rc = run(&w);
 	else if (!rc)
 		w.job.index = opts->staged && !w.index_same;
+	if (!rc && opts->staged && !opts->paths)
+		rc = progress(&w, &made);
 	if (!rc)
 		rc = report(&w, &made);
 	work_clear(&w);

@@ -51,7 +51,8 @@ struct sk_restore_result {
 	struct sk_skip *skip;
 	size_t n_skips;
 	bool index_restored, head_moved;
-	bool index_changed; /* it was not already so */
+	bool index_changed;    /* it was not already so */
+	bool progress_changed; /* nor was what was under way: a merge, a cherry-pick, a revert */
 };
 
 /* SK_EPARTIAL: some paths were skipped and are named; SK_ENO: a path of `paths` is in neither

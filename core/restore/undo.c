@@ -288,7 +288,7 @@ static bool changed_nothing(struct sk_repo *repo, const struct sk_undo *undo)
 	if (safety_entry(repo, undo, &entry) == 0) {
 		opts.target = entry;
 		nothing = sk_restore(repo, &opts, &r) == 0 && !r.n_changes && !r.index_changed &&
-		          !r.head_moved;
+		          !r.head_moved && !r.progress_changed;
 	}
 	sk_error_clear();
 	sk_restore_result_clear(&r);
