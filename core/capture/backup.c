@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "capture/progress.h"
 #include "capture/state.h"
 #include "store/keep.h"
 #include "store/retention.h"
@@ -142,6 +143,8 @@ static int describe(const struct sk_repo *repo, const struct sk_backup_opts *opt
 		rc = sk_entry_set(e, "Sk-Branch", branch);
 	if (!rc && snap->meta.has_index)
 		rc = set_oid(e, "Sk-Index", &snap->meta.index);
+	if (!rc)
+		rc = sk_progress_describe(repo, e);
 	if (!rc && meta)
 		rc = set_oid(e, "Sk-Meta", meta);
 	if (!rc)
@@ -171,7 +174,8 @@ static bool same_trailer(const struct sk_entry *a, const struct sk_entry *b, con
 static bool same_state(const struct sk_entry *e, const struct sk_entry *last)
 {
 	return sk_oid_eq(&e->tree, &last->tree) && same_trailer(e, last, "Sk-Meta") &&
-	       same_trailer(e, last, "Sk-Head") && same_trailer(e, last, "Sk-Branch");
+	       same_trailer(e, last, "Sk-Head") && same_trailer(e, last, "Sk-Branch") &&
+	       sk_progress_same(e, last);
 }
 
 static int check_room(const struct sk_repo *repo)

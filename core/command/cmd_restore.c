@@ -189,6 +189,22 @@ static int ask_undo(struct sk_call *call, const struct sk_undo *undo, bool *go)
 	return rc;
 }
 
+/* With its age: what nobody asked about before it happened is not what is taken back. */
+static int say_what(const struct sk_undo *undo, bool dry)
+{
+	struct sk_buf what = SK_BUF_INIT;
+	int rc;
+
+	(void)sk_add_text(&what, undo->operation, strlen(undo->operation));
+	(void)sk_buf_adds(&what, ", ");
+	(void)sk_add_age(&what, undo->when, sk_now());
+	rc = sk_buf_ok(&what);
+	if (!rc)
+		sk_note("%s: %s", dry ? "this would be taken back" : "taking back", what.ptr);
+	sk_buf_free(&what);
+	return rc;
+}
+
 /* HEAD is moved by rollback --head alone: say how. */
 static int remark_head(const struct sk_call *call, const char *id)
 {
@@ -233,7 +249,9 @@ int sk_cmd_undo(struct sk_call *call)
 		rc = SK_ENO;
 	if (rc)
 		goto out;
-	sk_note("%s: %s", dry ? "this would be taken back" : "taking back", undo.operation);
+	rc = say_what(&undo, dry);
+	if (rc)
+		goto out;
 	rc = sk_undo_apply(call->repo, dry, &r);
 	if (!rc || rc == SK_EPARTIAL)
 		rc = sk_report_restore(call, "undo", undo.safety_id, &r, dry, rc);

@@ -23,6 +23,15 @@ probe() {
 	plain status --porcelain=v2 -uall --ignored
 	plain ls-files --stage -v
 	state .
+	under_way
+}
+# A merge, pick or revert that is under way, with its message.
+under_way() {
+	local d f
+	d=$(plain rev-parse --git-dir)
+	for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD; do
+		[ ! -e "$d/$f" ] || cat "$d/$f" "$d/MERGE_MSG"
+	done
 }
 
 # Three commits on main, `other` conflicting with the last two; made once and copied.
