@@ -340,6 +340,7 @@ done <"$table"
 
 rc=0
 run_tests || rc=1
+[ -z "${SK_LOSS_SERVICE:-}" ] || git-sk service stop >/dev/null 2>&1 || :
 awk -F'\t' '
 	!($1 in got) { order[++n] = $1 }
 	{ got[$1] = $3; place = $2 }
