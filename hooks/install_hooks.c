@@ -12,6 +12,8 @@
 #include "base/io.h"
 
 #define MAX_SCRIPT (1u << 20)
+/* A hook that we made is this and the block; with anything added to it, it is the user's. */
+#define MADE "#!/bin/sh\n# made by git sk init; what you add here stays\n"
 #define SAVED_SUFFIX ".git-sk-saved"
 
 const char *const sk_hook_events[] = { "pre-commit",     "pre-merge-commit",
@@ -99,7 +101,9 @@ static int take_block_out(const struct sk_hook_file *f, const char *path)
 	struct sk_buf text = SK_BUF_INIT;
 	int rc = sk_script_remove(sk_buf_str(&f->text), f->text.len, &text);
 
-	if (!rc)
+	if (!rc && strcmp(sk_buf_str(&text), MADE) == 0)
+		rc = unlink(path) < 0 ? sk_error_errno(SK_EIO, "cannot remove '%s'", path) : 0;
+	else if (!rc)
 		rc = sk_replace_file(path, &text, &f->st);
 	sk_buf_free(&text);
 	return rc;
@@ -207,22 +211,16 @@ int sk_unplace_folder(struct sk_place *p, const char *folder, const char *event)
 
 /* Putting in place */
 
-static int make_link(struct sk_place *p, const char *path, enum sk_hook_kind now)
+/* A small script, not a link to the client: `cat >.git/hooks/pre-commit`, which many a setup
+ * script does, would write through the link over the installed program. */
+static int make_hook(struct sk_place *p, const char *path, const char *event)
 {
-	struct sk_buf temporary = SK_BUF_INIT;
-	int rc = 0;
+	struct sk_buf text = SK_BUF_INIT;
+	int rc = sk_script_insert(MADE, strlen(MADE), p->program, event, &text);
 
-	if (now == SK_HOOK_NONE) {
-		if (symlink(p->program, path) < 0)
-			rc = sk_error_errno(SK_EIO, "cannot create '%s'", path);
-		return rc;
-	}
-	rc = sk_buf_addf(&temporary, "%s.git-sk-%ld.tmp", path, (long)getpid());
-	if (!rc && (symlink(p->program, temporary.ptr) < 0 || rename(temporary.ptr, path) < 0)) {
-		rc = sk_error_errno(SK_EIO, "cannot create '%s'", path);
-		(void)unlink(temporary.ptr);
-	}
-	sk_buf_free(&temporary);
+	if (!rc)
+		rc = sk_write_file(AT_FDCWD, path, text.ptr, text.len, 0777, false);
+	sk_buf_free(&text);
 	return rc;
 }
 
@@ -328,7 +326,7 @@ static int place_new(struct sk_place *p, const char *folder, const char *path, c
 	if (f->kind == SK_HOOK_NONE) {
 		if (sk_place_act(p, &rc, "added", "is not in place", "hook %s in %s", event,
 		                 sk_place_show(p, folder)))
-			rc = make_link(p, path, SK_HOOK_NONE);
+			rc = make_hook(p, path, event);
 		return rc;
 	}
 	if (f->kind == SK_HOOK_OTHER || f->kind == SK_HOOK_DISPATCH)
@@ -361,10 +359,10 @@ int sk_place_hook(struct sk_place *p, const char *folder, const char *event)
 	if (rc)
 		goto out;
 	if (f.kind == SK_HOOK_LINK) {
-		if (strcmp(f.link, p->program) != 0 &&
-		    sk_place_act(p, &rc, "brought up to date", "leads to another program",
+		/* an early version put links there */
+		if (sk_place_act(p, &rc, "brought up to date", "is not in place",
 		                 "hook %s in %s", event, sk_place_show(p, folder)))
-			rc = make_link(p, path.ptr, SK_HOOK_LINK);
+			rc = make_hook(p, path.ptr, event);
 	} else if (f.kind == SK_HOOK_WRAPPER) {
 		rc = refresh_wrapper(p, path.ptr, event, &f);
 	} else {

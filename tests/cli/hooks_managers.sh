@@ -223,6 +223,23 @@ t_linked_worktree() {
 	[ ! -e a/.git/hooks/pre-commit ] && [ -z "$(git -C w config core.fsmonitor)" ] && [ ! -e a/.git/sk ]
 }
 
+t_written_over_and_added_to() { # what setup scripts do: cat >hook, echo >>hook
+	programs; repo a
+	cd a && git sk init >/dev/null
+	before=$(sha1sum <"$W/bin/git-sk-hook")
+	printf '#!/bin/sh\ntouch mine\n' >.git/hooks/pre-commit
+	echo 'touch added' >>.git/hooks/post-checkout
+	eq "$(sha1sum <"$W/bin/git-sk-hook")" "$before" "the installed program"
+	echo x >>a.txt && git add a.txt && git commit -qm x && git checkout -qb other
+	[ -e mine ] && [ -e added ] || die "the user's hooks did not run"
+	rm mine added
+	: >"$W/called" && echo y >>a.txt && git -c core.fsmonitor=false commit -qam y && grep -qx -- '--hook pre-commit' "$W/called"
+	[ -e mine ] || die "the repair lost the user's hook"
+	git sk uninit >/dev/null
+	eq "$(cat .git/hooks/pre-commit)" "$(printf '#!/bin/sh\ntouch mine')" "the user's hook"
+	grep -qx 'touch added' .git/hooks/post-checkout; hasnt .git/hooks/post-checkout '>>> git-sk'
+	[ ! -e .git/hooks/post-merge ]
+}
 t_program_gone() { # SafeKeep uninstalled without uninit: git works on
 	programs; repo a
 	(cd a && printf '#!/bin/sh\nexit 0\n' >.git/hooks/pre-commit && chmod +x .git/hooks/pre-commit && git sk init >/dev/null)

@@ -263,7 +263,7 @@ static void test_only_what_is_asked(void **state)
 	run(s, "test -n \"$(git config core.fsmonitor)\" && test ! -e .git/hooks/pre-commit");
 	assert_int_equal(problems(s), 0);
 	assert_true(install(s, SK_INSTALL_HOOKS) > 0);
-	run(s, "test -n \"$(git config core.fsmonitor)\" && test -L .git/hooks/pre-commit");
+	run(s, "test -n \"$(git config core.fsmonitor)\" && grep -q git-sk .git/hooks/pre-commit");
 	uninstall(s);
 	run(s, "test ! -e .git/sk");
 }
@@ -412,7 +412,7 @@ static void test_repair(void **state)
 	assert_true(problems(s) > 0);
 	assert_true(install(s, 0) > 0);
 	assert_int_equal(problems(s), 0);
-	run(s, "test \"$(readlink .git/hooks/pre-commit)\" = \"$(cd ..; pwd)/new/git-sk-hook\"; "
+	run(s, "grep -q \"$(cd ..; pwd)/new/git-sk-hook\" .git/hooks/pre-commit; "
 	       "test \"$(git config core.fsmonitor)\" = \"$(cd ..; pwd)/new/git-sk-fsmonitor\"; "
 	       "test \"$(git config --get-all core.fsmonitor | wc -l)\" = 1");
 	uninstall(s);
@@ -476,7 +476,7 @@ static void test_git_upgraded_and_back(void **state)
 	assert_true(problems(s) > 0);
 	(void)install(s, 0);
 	assert_int_equal(problems(s), 0);
-	run(s, "test -z \"$(git config --get-regexp ^hook)\" && test -L .git/hooks/pre-commit");
+	run(s, "test -z \"$(git config --get-regexp ^hook)\" && grep -q git-sk .git/hooks/pre-commit");
 	/* files that work stay when git learns more */
 	setenv("SK_TEST_GIT_VERSION", "git version 2.54.0", 1);
 	assert_int_equal(problems(s), 0);
