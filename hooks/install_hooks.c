@@ -360,8 +360,8 @@ int sk_place_hook(struct sk_place *p, const char *folder, const char *event)
 		goto out;
 	if (f.kind == SK_HOOK_LINK) {
 		/* an early version put links there */
-		if (sk_place_act(p, &rc, "brought up to date", "is not in place",
-		                 "hook %s in %s", event, sk_place_show(p, folder)))
+		if (sk_place_act(p, &rc, "brought up to date", "is not in place", "hook %s in %s",
+		                 event, sk_place_show(p, folder)))
 			rc = make_hook(p, path.ptr, event);
 	} else if (f.kind == SK_HOOK_WRAPPER) {
 		rc = refresh_wrapper(p, path.ptr, event, &f);
