@@ -122,6 +122,7 @@ t_config_kept_when_edited() {
 t_uninit_keeps_backups_and_purge_does_not() {
 	repo w; cd w; git sk init >/dev/null; git sk uninit >../u; has ../u 1
 	eq "$(git for-each-ref refs/sk/backup | wc -l)" 1
+	git gc -q --prune=now >../gc 2>&1; eq "$(cat ../gc)" "" "what gc says after uninit"
 	git sk list >../l; git sk init >/dev/null; git sk uninit --purge >/dev/null
 	eq "$(git for-each-ref refs/sk | wc -l)" 0
 	[ ! -e .git/refs/sk ] || [ -z "$(find .git/refs/sk -type f)" ]; [ ! -e .git/logs/refs/sk ]; [ ! -e .git/sk ]
