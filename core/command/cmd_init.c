@@ -283,8 +283,8 @@ static int uninit_report(const struct sk_call *call, const struct sk_strv *said,
 		        count);
 	else if (count)
 		sk_outf("%zu backups, revisions and releases stay in refs/sk; 'git sk init' takes "
-		        "them up again, 'git sk uninit --purge' deletes them; commits that no branch "
-		        "reaches any more are no longer kept\n",
+		        "them up again, 'git sk uninit --purge' deletes them; commits that no "
+		        "branch reaches any more are no longer kept\n",
 		        count);
 	else if (!said->n && !call->repo->enabled)
 		sk_outf("was not enabled\n");
@@ -303,7 +303,7 @@ static int take_off(struct sk_call *call, bool purge, struct sk_strv *said, size
 		rc = sk_uninstall(call->repo, said);
 	if (!rc && purge)
 		rc = delete_refs(call->repo, count);
-	/* without its setting, which is gone, gc would prune that log with an error for each line */
+	/* without its setting, now gone, gc would prune that log with an error for each line */
 	if (!rc && !purge)
 		rc = sk_keep_remove(call->repo);
 	if (!rc && !purge)

@@ -3,9 +3,9 @@
  * SKLOCAL/journal: fields ended by NUL. First "safekeep journal 1", the operation, what it goes
  * back to (for people), the safety backup's id, pid and start time of the process, the flags, the
  * token of the temporaries, what HEAD does, the number of items; then the items; the skipped paths
- * with reasons, their number first; last the SHA-1 (hexadecimal) of all before it.  It is written in one step and synced; it is removed when all is
- * done.  Whoever finds one whose process is gone finishes the job: each path is compared with what
- * is expected there and what shall be there. */
+ * with reasons, their number first; last the SHA-1 (hexadecimal) of all before it.  It is written
+ * in one step and synced; it is removed when all is done.  Whoever finds one whose process is gone
+ * finishes the job: each path is compared with what is expected there and what shall be there. */
 #ifndef SK_RESTORE_JOURNAL_H
 #define SK_RESTORE_JOURNAL_H
 

@@ -476,7 +476,8 @@ static void test_git_upgraded_and_back(void **state)
 	assert_true(problems(s) > 0);
 	(void)install(s, 0);
 	assert_int_equal(problems(s), 0);
-	run(s, "test -z \"$(git config --get-regexp ^hook)\" && grep -q git-sk .git/hooks/pre-commit");
+	run(s,
+	    "test -z \"$(git config --get-regexp ^hook)\" && grep -q git-sk .git/hooks/pre-commit");
 	/* files that work stay when git learns more */
 	setenv("SK_TEST_GIT_VERSION", "git version 2.54.0", 1);
 	assert_int_equal(problems(s), 0);
