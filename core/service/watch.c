@@ -520,28 +520,76 @@ static bool is_exact(struct sk_watch *w, const char *settings)
 	       w->gen;
 }
 
+/* "Everything may have changed", with a token that is never answered exactly.  git's untracked
+ * cache stays as it is then, and is believed again with the next exact answer, although a command
+ * that does not look for untracked files (checkout, add) may have written it back unchecked.  So an
+ * exact answer may only follow one that names all there is: everything(). */
+static int not_known(const struct sk_watch *w, struct sk_buf *out)
+{
+	(void)sk_buf_addf(out, "sk1:%s:0:0", w->set->nonce);
+	return sk_buf_add(out, "\0/\0", 3);
+}
+
+/* Names the first components of all that is tracked, with what is below them, and every folder that
+ * git looks into. */
+static int everything(struct sk_watch *w, struct sk_buf *out)
+{
+	const struct sk_index *index = sk_watch_index(w);
+	struct sk_buf path = SK_BUF_INIT;
+	int rc = index ? 0 : SK_EDAMAGED;
+
+	for (size_t i = 0; !rc && i < index->n;) {
+		const char *name = index->entry[i].path;
+		size_t len = strcspn(name, "/");
+
+		(void)sk_buf_add(out, name, len);
+		(void)sk_buf_addc(out, '\0');
+		i++;
+		if (name[len] != '/')
+			continue;
+		(void)sk_buf_add(out, name, len + 1);
+		rc = sk_buf_addc(out, '\0');
+		sk_buf_clear(&path); /* "lib0" is the first after all of "lib/" */
+		(void)sk_buf_add(&path, name, len);
+		if (!rc && !(rc = sk_buf_addc(&path, '/' + 1)))
+			i = sk_index_lower(index, path.ptr, path.len);
+	}
+	for (struct sk_dir *d = w->root; !rc && d; d = sk_dir_walk(d, w->root)) {
+		if (d->kind != SK_DIR_TREE || d->flags & SK_DIR_IGNORED)
+			continue;
+		rc = sk_dir_path(d, w->root, MARK, &path);
+		if (!rc)
+			rc = sk_buf_add(out, path.ptr, path.len + 1);
+	}
+	sk_index_free(w->index);
+	w->index = NULL;
+	sk_buf_free(&path);
+	return rc ? rc : sk_buf_ok(out);
+}
+
 int sk_watch_query(struct sk_watch *w, const char *settings, const char *token, struct sk_buf *out)
 {
 	unsigned long long gen = 0, seq = 0;
 	char nonce[17] = "";
-	size_t before;
-	int rc, len = 0;
+	size_t before, start = out->len;
+	int rc = SK_ENO, len = 0;
 
-	if (!is_exact(w, settings)) {
-		(void)sk_buf_addf(out, "sk1:%s:0:0", w->set->nonce);
-		return sk_buf_add(out, "\0/\0", 3);
-	}
+	if (!is_exact(w, settings))
+		return not_known(w, out);
 	(void)sk_buf_addf(out, "sk1:%s:%llu:%llu", w->set->nonce, (unsigned long long)w->gen,
 	                  (unsigned long long)w->changes.seq);
 	(void)sk_buf_addc(out, '\0');
 	before = out->len;
-	rc = SK_ENO;
 	if (sscanf(token, "sk1:%16[0-9a-f]:%llu:%llu%n", nonce, &gen, &seq, &len) == 3 &&
 	    token[len] == '\0' && strcmp(nonce, w->set->nonce) == 0 && gen == w->gen)
 		rc = sk_changes_since(&w->changes, seq, out);
-	if (rc || out->len - before > ANSWER_BYTES) {
+	if (rc == SK_ENO) {
 		sk_buf_truncate(out, before);
-		(void)sk_buf_add(out, "/\0", 2);
+		rc = everything(w, out);
+	}
+	if (rc || out->len - before > ANSWER_BYTES) {
+		sk_buf_truncate(out, start);
+		return not_known(w, out);
 	}
 	return sk_buf_ok(out);
 }
