@@ -285,7 +285,6 @@ static void prune_if_due(struct sk_repo *repo)
 	for (size_t i = count = 0; i < prune.n; i++)
 		count += prune.item[i].entry->created > now - 86400 &&
 		         sk_retention_keeps(prune.item[i].reason);
-	(void)sk_keep_prune(repo, prune.n ? prune.item[prune.n - 1].entry->created : now);
 	sk_prune_free(&prune);
 note:
 	sk_buf_clear(&text);

@@ -119,6 +119,9 @@ const struct sk_command sk_commands[] = {
 	  "the background service that watches, saves and answers git",
 	  USAGE("start|stop|status|run|install", "ensure [--cron]"),
 	  OPTIONS({ 0, "cron", NULL, "a line for crontab(5) that keeps it running" }) },
+	{ "trust", sk_cmd_trust, SK_NEEDS_ENABLED, SK_TAKES_JSON,
+	  "accept the project's own .safekeep.ini as it is now", USAGE("[--revoke]"),
+	  OPTIONS({ 0, "revoke", NULL, "accept none of its versions any more" }) },
 	{ NULL, NULL, SK_NEEDS_NOTHING, 0, NULL, NULL, NULL },
 };
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "store/keep.h"
 #include "store/refs.h"
 
 #define ORPHAN_AGE_S 86400
@@ -160,6 +161,26 @@ static int apply(const struct sk_repo *repo, const struct sk_prune *p, time_t no
 	return rc ? rc : drop_orphans(repo, now);
 }
 
+/* Commits are kept for as long as an entry that saw them: the oldest backup that stays, or a
+ * revision, whose HEAD has to be there when it is rolled back to with --head. */
+static int prune_commits(const struct sk_repo *repo, const struct sk_prune *p, time_t now)
+{
+	struct sk_entries revisions = { 0 };
+	time_t oldest = now;
+	int rc = sk_entry_list(repo, SK_REVISION | SK_RELEASE, NULL, &revisions);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < p->n; i++)
+		if (sk_retention_keeps(p->item[i].reason) && p->item[i].entry->created < oldest)
+			oldest = p->item[i].entry->created;
+	for (size_t i = 0; i < revisions.n; i++)
+		if (revisions.item[i]->created < oldest)
+			oldest = revisions.item[i]->created;
+	sk_entries_free(&revisions);
+	return sk_keep_prune(repo, oldest);
+}
+
 int sk_prune_run(const struct sk_repo *repo, time_t now, bool do_apply, struct sk_prune *out)
 {
 	struct sk_prune p = { 0 };
@@ -179,6 +200,8 @@ int sk_prune_run(const struct sk_repo *repo, time_t now, bool do_apply, struct s
 		p.dropped += !sk_retention_keeps(p.item[i].reason);
 	if (!rc && do_apply)
 		rc = apply(repo, &p, now);
+	if (!rc && do_apply)
+		rc = prune_commits(repo, &p, now);
 	if (rc)
 		sk_prune_free(&p);
 	else

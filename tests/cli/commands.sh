@@ -614,4 +614,21 @@ t_displaced_hooks_are_put_right() {
 	code 0 git sk init && has "$W.out" "already enabled"
 }
 
+t_trust() { # what came with the repository runs nothing and shortens nothing until it is accepted
+	repo w && cd w && git sk init >/dev/null
+	code 1 git sk trust; has "$W.err" .safekeep.ini
+	printf '[retention]\nmax_per_day = 1\nkeep_last = 1\nkeep_hourly = 0\nkeep_daily = 1\nkeep_weekly = 0\nkeep_monthly = 0\n[health]\ndatabase = touch /pwned\n' >.safekeep.ini
+	for i in 1 2 3; do echo "$i" >>a.txt; git sk backup >/dev/null 2>"$W.err"; done
+	has "$W.err" "git sk trust"
+	git sk prune --dry-run >"$W.out" 2>/dev/null; hasnt "$W.out" "would drop"
+	code 0 git sk trust; code 0 git sk trust; has "$W.out" already
+	git sk prune --dry-run >"$W.out" 2>"$W.err"; has "$W.out" "would drop"; hasnt "$W.err" "git sk trust"
+	echo '; changed' >>.safekeep.ini
+	git sk prune --dry-run >"$W.out" 2>"$W.err"; hasnt "$W.out" "would drop"; has "$W.err" "git sk trust"
+	git sk trust >/dev/null; code 0 git sk trust --revoke
+	git sk prune --dry-run >"$W.out" 2>"$W.err"; hasnt "$W.out" "would drop"
+	rm .safekeep.ini; ln -s /etc/passwd .safekeep.ini
+	code 1 git sk trust
+}
+
 run_tests
