@@ -183,9 +183,9 @@ int sk_cover_ignored(const struct sk_cover *cover, struct sk_spot *place, int si
 	return rc;
 }
 
-static int tracked(struct sk_cover *cover, const char *path, bool dir, bool *out)
+static int tracked(struct sk_cover *cover, const char *path, bool *out)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(path), at;
 	char *file = NULL;
 	int rc = 0;
 
@@ -197,13 +197,8 @@ static int tracked(struct sk_cover *cover, const char *path, bool dir, bool *out
 	}
 	if (rc)
 		return rc;
-	if (dir) {
-		*out = sk_index_has_dir(cover->index, path, len);
-	} else {
-		size_t at = sk_index_lower(cover->index, path, len);
-
-		*out = at < cover->index->n && strcmp(cover->index->entry[at].path, path) == 0;
-	}
+	at = sk_index_lower(cover->index, path, len);
+	*out = at < cover->index->n && strcmp(cover->index->entry[at].path, path) == 0;
 	return 0;
 }
 
@@ -224,6 +219,10 @@ int sk_cover_has(struct sk_cover *c, struct sk_spot *place, const char *path, bo
 			*out = true;
 		return rc;
 	}
-	/* a nested repository's index is not read: what its rules ignore stays */
-	return place->space_off ? (*out = false, 0) : tracked(c, path, dir, out);
+	/* an empty folder is never tracked; a nested repository's index is not read */
+	if (dir || place->space_off) {
+		*out = false;
+		return 0;
+	}
+	return tracked(c, path, out);
 }

@@ -482,6 +482,19 @@ static int busy(const struct names *n)
 	return SK_EBUSY;
 }
 
+int sk_index_check_lock(const struct sk_repo *repo)
+{
+	struct names n;
+	int rc = names_make(repo, "", &n);
+
+	if (rc)
+		return rc;
+	if (sk_exists(n.lock))
+		rc = busy(&n);
+	names_free(&n);
+	return rc;
+}
+
 int sk_index_lock(const struct sk_repo *repo, const char *token)
 {
 	struct names n;

@@ -18,6 +18,8 @@
 int sk_index_build(const struct sk_repo *repo, const struct sk_entry *entry,
                    const struct sk_strv *paths, const struct sk_meta *meta, struct sk_buf *out,
                    bool *same);
+/* SK_EBUSY: another process has index.lock; asked before anything is done. */
+int sk_index_check_lock(const struct sk_repo *repo);
 /* Writes SKLOCAL/index.TOKEN. */
 int sk_index_stage(const struct sk_repo *repo, const char *token, const struct sk_buf *data);
 /* Takes index.lock; ours already is fine.  SK_EBUSY: another process has it. */

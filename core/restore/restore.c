@@ -293,6 +293,8 @@ static int prepare_rest(struct work *w)
 	if (w->opts->staged)
 		rc = sk_index_build(w->repo, w->opts->target, w->opts->paths, &w->target.meta,
 		                    &w->index, &w->index_same);
+	if (!rc && w->opts->staged && !w->opts->dry_run && !w->index_same)
+		rc = sk_index_check_lock(w->repo);
 	if (!rc && w->opts->head)
 		rc = sk_head_prepare(w->repo, w->opts->target, &w->job.move);
 	return rc;
