@@ -84,7 +84,7 @@ static bool own_index(const char *folder)
 	return realpath(index, given) && strcmp(own, given) == 0;
 }
 
-bool sk_answer_by_service(const char *git, const char *common, const char *token)
+bool sk_answer_by_service(const char *git, const char *common, bool doubt, const char *token)
 {
 	struct sk_answer answer;
 	char here[PATH_MAX], folder[PATH_MAX], settings[20];
@@ -94,7 +94,7 @@ bool sk_answer_by_service(const char *git, const char *common, const char *token
 	if (is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
 		return false;
 	sk_settings(settings);
-	if (!own_index(folder))
+	if (doubt || !own_index(folder))
 		(void)strcpy(settings, "-");
 	if (!ask('f', field, 4, ANSWER_MS, &answer))
 		return false;

@@ -281,7 +281,15 @@ static bool has_stashed(const struct sk_operation *op)
 	       (strcmp(child, "reset") == 0 || strcmp(child, "apply") == 0);
 }
 
-static void guard(const struct folders *f)
+/* `git mv` carries "known to be unchanged" over to a new name, even (with -k) when the file could
+ * not be moved there: what it leaves in the index is not to be built upon. */
+static bool moves_marks(const struct sk_operation *op)
+{
+	return op->nearest && strcmp(command_name(op->nearest), "mv") == 0;
+}
+
+/* *doubt: the answer to this query must not be an exact one. */
+static void guard(const struct folders *f, bool *doubt)
 {
 	struct sk_operation op;
 	enum guarded before = NOT_YET;
@@ -290,6 +298,7 @@ static void guard(const struct folders *f)
 	if (!enabled(f))
 		return;
 	sk_find_operation(&op);
+	*doubt = moves_marks(&op);
 	if (op.ours)
 		return;
 	if (op.nearest && !op.nearest->cut &&
@@ -474,6 +483,7 @@ static bool disabled(void)
 static int fsmonitor(int argc, char **argv)
 {
 	struct folders f;
+	bool doubt = false;
 	char *chain;
 
 	if (argc < 2 || (strcmp(argv[1], "1") != 0 && strcmp(argv[1], "2") != 0)) {
@@ -482,12 +492,12 @@ static int fsmonitor(int argc, char **argv)
 	}
 	if (find_folders(&f)) {
 		if (!disabled())
-			guard(&f);
+			guard(&f, &doubt);
 		chain = chained_program(&f);
 		if (chain && answer_by_chain(chain, argc, argv))
 			return 0;
 		if (!chain && !disabled() && enabled(&f) && strcmp(argv[1], "2") == 0 &&
-		    sk_answer_by_service(f.git, f.common, argc > 2 ? argv[2] : ""))
+		    sk_answer_by_service(f.git, f.common, doubt, argc > 2 ? argv[2] : ""))
 			return 0;
 		if (sk_service_is_down() && enabled(&f))
 			sk_start_service(find_git_sk());

@@ -115,6 +115,8 @@ const struct sk_command sk_commands[] = {
 	{ "run", sk_cmd_run, SK_NEEDS_ENABLED, SK_TAKES_PATHS,
 	  "run a command between two backups, so that it can be undone", USAGE("-- CMD..."),
 	  NO_OPTIONS },
+	{ "status", sk_cmd_status, SK_NEEDS_REPO, SK_TAKES_JSON,
+	  "am I protected, since when, how far back, what is wrong", USAGE(""), NO_OPTIONS },
 	{ "service", sk_cmd_service, SK_NEEDS_NOTHING, SK_TAKES_JSON,
 	  "the background service that watches, saves and answers git",
 	  USAGE("start|stop|status|run|install", "ensure [--cron]"),

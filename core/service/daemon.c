@@ -22,6 +22,7 @@
 
 #define LOG_MAX (1 << 20)
 #define STOP_MS 20000
+#define START_MS 3000
 
 static char log_path[4096]; /* "": what is said goes to standard error as it is */
 
@@ -290,7 +291,7 @@ static int hear(int fd, bool *already)
 	return sk_error(rc, "%s", text + at);
 }
 
-int sk_service_start(const struct sk_service_host *host, bool *already)
+static int start_once(const struct sk_service_host *host, bool *already)
 {
 	int ends[2], rc, st;
 	pid_t pid;
@@ -333,6 +334,34 @@ static pid_t holder(void)
 	}
 	(void)close(fd);
 	return pid;
+}
+
+/* One that was just killed holds its lock for another moment, one that begins does not listen yet,
+ * and one that ends still answers: so "there is one" has to be seen for some time. */
+int sk_service_start(const struct sk_service_host *host, bool *already)
+{
+	struct timespec pause = { 0, 20000000 };
+	int64_t end = sk_clock_ms() + START_MS;
+	struct sk_answer answer = { 0, NULL, 0 };
+	enum sk_ask_result r;
+	int rc;
+
+	for (;;) {
+		rc = start_once(host, already);
+		if (rc || !*already)
+			return rc;
+		r = sk_request('p', NULL, 0, START_MS, &answer);
+		if (r == SK_ASKED)
+			free(answer.data);
+		if (r == SK_ASKED || sk_clock_ms() > end)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	return r == SK_ASKED ? 0
+	                     : sk_error(SK_EBUSY,
+	                                "the service (process %ld) does not answer; "
+	                                "'git sk service stop' ends it",
+	                                (long)holder());
 }
 
 int sk_service_stop(void)
