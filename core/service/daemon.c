@@ -376,7 +376,7 @@ int sk_service_stop(void)
 	if (sk_request('q', NULL, 0, 2000, &answer) != SK_ASKED)
 		(void)kill(pid, SIGTERM); /* it does not answer, but it has our lock */
 	free(answer.data);
-	while (holder() == pid) {
+	while (holder() == pid || kill(pid, 0) == 0) {
 		if (sk_clock_ms() > end)
 			return sk_error(SK_EBUSY,
 			                "the service (process %ld) has not ended yet; it "
