@@ -101,7 +101,7 @@ int sk_hook_event(struct sk_repo *repo, const char *event)
 int sk_hook_main(int argc, char **argv)
 {
 	struct sk_repo *repo = NULL;
-	int rc;
+	int rc, failed = 0; /* 1 is for the client alone, which never fails git for it */
 
 	if (argc < 1)
 		return 0;
@@ -115,7 +115,8 @@ int sk_hook_main(int argc, char **argv)
 		rc = sk_hook_event(repo, argv[0]);
 	if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
+	failed = rc != 0;
 out:
 	sk_repo_close(repo);
-	return 0;
+	return failed;
 }
