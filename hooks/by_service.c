@@ -16,6 +16,7 @@
 #define BACKUP_MS 60000 /* git stands still meanwhile */
 #define ANSWER_MS 3000
 #define START_EVERY_S 10
+#define LEAVE_ALONE_S 30
 
 extern char **environ;
 
@@ -38,11 +39,42 @@ static bool is_off(const char *common)
 	return access(path, F_OK) == 0;
 }
 
+/* One that hangs must not make each git command wait: it is left alone for a while. */
+static bool is_slow(void)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return sk_runtime_path(path, sizeof path, "slow") && lstat(path, &st) == 0 &&
+	       st.st_mtime <= time(NULL) && time(NULL) - st.st_mtime < LEAVE_ALONE_S;
+}
+
+static bool touch(const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (!sk_runtime_dir(path, sizeof path) || !sk_runtime_safe(path) ||
+	    !sk_runtime_path(path, sizeof path, name))
+		return false;
+	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	(void)futimens(fd, NULL);
+	(void)close(fd);
+	return true;
+}
+
 static bool ask(char verb, const char *const *field, size_t n, int ms, struct sk_answer *out)
 {
-	enum sk_ask_result r = sk_request(verb, field, n, ms, out);
+	enum sk_ask_result r;
 
+	if (is_slow())
+		return false;
+	r = sk_request(verb, field, n, ms, out);
 	down = r == SK_ASK_DOWN;
+	if (r == SK_ASK_TROUBLE)
+		(void)touch("slow");
 	if (r != SK_ASKED)
 		return false;
 	if (out->status == SK_ANSWER_OK)
@@ -62,6 +94,10 @@ bool sk_event_by_service(const char *event, const char *git, const char *common,
 	if (is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
 		return false;
 	(void)snprintf(name, sizeof name, "%s%s", event, again && *again ? "-again" : "");
+	/* a backup may take long, but whether anybody is there shows at once */
+	if (!ask('c', field, 1, ANSWER_MS, &answer))
+		return false;
+	free(answer.data);
 	if (!ask('g', field, 4, BACKUP_MS, &answer))
 		return false;
 	*status = (int)strtol(answer.data, NULL, 10);
@@ -117,20 +153,14 @@ static bool may_try(void)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	int fd;
 
 	if (!sk_runtime_dir(path, sizeof path) || (mkdir(path, 0700) < 0 && errno != EEXIST) ||
-	    !sk_runtime_safe(path) || !sk_runtime_path(path, sizeof path, "tried"))
+	    !sk_runtime_path(path, sizeof path, "tried"))
 		return false;
 	if (lstat(path, &st) == 0 && st.st_mtime <= time(NULL) &&
 	    time(NULL) - st.st_mtime < START_EVERY_S)
 		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return false;
-	(void)futimens(fd, NULL);
-	(void)close(fd);
-	return true;
+	return touch("tried");
 }
 
 void sk_start_service(const char *git_sk)

@@ -411,9 +411,11 @@ def s_freeze():  # changes while it does not read
     if not pid:
         return
     os.kill(pid, signal.SIGSTOP)
-    for _ in range(rnd.randrange(1, 40)):
-        do(rnd.choice(FILES))
-    os.kill(pid, signal.SIGCONT)
+    try:
+        for _ in range(rnd.randrange(1, 40)):
+            do(rnd.choice(FILES))
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def s_overflow():
@@ -423,12 +425,14 @@ def s_overflow():
     counts["overflows"] += 1
     os.kill(pid, signal.SIGSTOP)
     d = os.path.join(work, "many")
-    os.makedirs(d, exist_ok=True)
-    for i in range(9000):
-        with open(os.path.join(d, "f%d" % (i % 50)), "w"):
-            pass
-    do(rnd.choice(FILES))
-    os.kill(pid, signal.SIGCONT)
+    try:
+        os.makedirs(d, exist_ok=True)
+        for i in range(9000):
+            with open(os.path.join(d, "f%d" % (i % 50)), "w"):
+                pass
+        do(rnd.choice(FILES))
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 FILES = [s_write, s_write, s_edit, s_edit, s_append, s_same_size, s_replace, s_delete, s_delete_tree, s_rename,

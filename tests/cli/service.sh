@@ -112,6 +112,21 @@ t_ensure() {
 	alive "$(pid)" || die "none runs"
 }
 
+t_one_that_hangs_does_not_hold_git_up() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	echo precious >>a.txt
+	kill -STOP "$(pid)"
+	local i
+	# 20 commands: all of them together wait for it once
+	timeout 60 git reset -q --hard || { kill -CONT "$(pid)"; die "git waits"; }
+	for i in $(seq 20); do timeout 2 git status >/dev/null || { kill -CONT "$(pid)"; die "git waits"; }; done
+	kill -CONT "$(pid)"
+	git sk -q undo --yes
+	has a.txt precious
+}
+
 t_terminates_on_signals() {
 	begin
 	local s p
@@ -194,8 +209,8 @@ t_backs_up_by_the_clock() {
 	git sk service stop
 	mkdir -p "$XDG_CONFIG_HOME/safekeep" && printf '[watch]\nenabled = false\n' >"$XDG_CONFIG_HOME/safekeep/safekeep.ini"
 	git sk -q service start
+	within 20 sh -c "git sk service status | grep -q 'watch.enabled'"
 	rm "$XDG_CONFIG_HOME/safekeep/safekeep.ini"
-	git sk service status | grep -q 'watch.enabled' || die "it is watched"
 	sleep 2 && echo clock >>a.txt
 	within 30 saved a.txt "$(cat a.txt)"
 	git sk list | head -n 1 | grep -q schedule || die "not by the clock"
