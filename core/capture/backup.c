@@ -178,6 +178,13 @@ static bool same_state(const struct sk_entry *e, const struct sk_entry *last)
 	       sk_progress_same(e, last);
 }
 
+static bool made_by_itself(const struct sk_entry *e)
+{
+	const char *trigger = sk_entry_get(e, "Sk-Trigger");
+
+	return trigger && (strcmp(trigger, "watch") == 0 || strcmp(trigger, "schedule") == 0);
+}
+
 static int check_room(const struct sk_repo *repo)
 {
 	struct statvfs vfs;
@@ -230,7 +237,8 @@ static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, stru
 	}
 	if (rc)
 		return rc;
-	a->is_new = !a->last || !same_state(a->entry, a->last);
+	a->is_new = !a->last || !same_state(a->entry, a->last) ||
+	            (opts->label && made_by_itself(a->last));
 	if (!a->is_new)
 		return 0;
 	if (opts->id && !(a->entry->id = strdup(opts->id)))

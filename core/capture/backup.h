@@ -19,7 +19,9 @@ struct sk_backup_opts {
 	const char *command; /* Sk-Command; may be NULL */
 	const struct sk_strv *also; /* ignored paths to take all the same */
 	bool always;                /* a new entry even when nothing changed */
-	int wait_seconds;           /* for the lock; SK_EBUSY names the holder after that */
+	bool label;       /* also when the newest holds this state, but was made by watching
+	                   * or the clock: what it stands before is worth a name */
+	int wait_seconds; /* for the lock; SK_EBUSY names the holder after that */
 };
 
 struct sk_backup_result {

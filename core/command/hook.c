@@ -80,6 +80,7 @@ static int on_event(struct sk_repo *repo, const char *event)
 		return rc;
 	opts.title = title.ptr;
 	opts.command = command;
+	opts.label = !after;
 	rc = sk_backup(repo, &opts, &r);
 	if (rc == SK_EPARTIAL)
 		rc = 0; /* kept with the backup; said by show and status */

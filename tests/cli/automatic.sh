@@ -68,6 +68,19 @@ t_nothing_changed_no_new_ref() {
 	eq "$(count)" "$n" "number of backups after reading commands"
 }
 
+t_the_label_is_there_though_the_watcher_was_first() {
+	start
+	echo typed >>a.txt
+	git-sk --hook watch # as the service does after a change
+	eq "$(field "$(newest)" trigger)" watch
+	git reset -q --hard
+	git sk list backups --json >../l; has ../l "before git reset -q --hard"
+	git sk undo --yes >/dev/null; has a.txt typed
+	# saved and labelled once: the next command that finds the same state adds nothing
+	local n
+	git sk backup >/dev/null; n=$(count); git add --refresh a.txt 2>/dev/null || :; eq "$(count)" "$n"
+}
+
 t_checkout_switch_before_and_after() {
 	start
 	git branch other HEAD~1
