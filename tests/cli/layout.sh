@@ -63,4 +63,11 @@ t_no_file_is_big() {
 	eq "$big" "" "files of a megabyte and more"
 }
 
+t_public_header_stands_alone() {
+	command -v cc >/dev/null || skip "no compiler"
+	local h=$SRC/core/include/safekeep/plugin.h
+	cc -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Werror -fsyntax-only -x c "$h"
+	! command -v c++ >/dev/null || c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ "$h"
+}
+
 run_tests
