@@ -100,19 +100,22 @@ void sk_service_log(const char *fmt, ...)
 
 static int take_lock(struct sk_service *s)
 {
-	char path[160], text[32];
+	char path[160], text[64];
 	int n;
 
 	(void)snprintf(path, sizeof path, "%s/lock", s->dir);
 	s->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->lock < 0)
 		return sk_error_errno(SK_EIO, "cannot open '%s'", path);
-	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0) {
+	/* whoever looks who has it holds it for a moment too: see holder() */
+	for (int tries = 0; (n = flock(s->lock, LOCK_EX | LOCK_NB)) < 0 && tries < 10; tries++)
+		(void)nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+	if (n < 0) {
 		(void)close(s->lock);
 		s->lock = -1;
 		return sk_error(SK_EBUSY, "the service is running already");
 	}
-	n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	n = snprintf(text, sizeof text, "%ld %llu\n", (long)getpid(), sk_proc_start(getpid()));
 	if (ftruncate(s->lock, 0) < 0 || pwrite(s->lock, text, (size_t)n, 0) != n)
 		return sk_error_errno(SK_EIO, "cannot write '%s'", path);
 	return 0;
@@ -315,12 +318,14 @@ static int start_once(const struct sk_service_host *host, bool *already)
 	return rc;
 }
 
-/* The one that holds the lock, by what it wrote there; 0: none. */
+/* The one that holds the lock, by what it wrote there; 0: none, or none that is known for sure (one
+ * that just took the lock has not written yet, and the number before may be anybody's now). */
 static pid_t holder(void)
 {
-	char path[256], text[32];
+	unsigned long long start = 0;
+	char path[256], text[64];
+	long pid = 0;
 	ssize_t n;
-	pid_t pid = 0;
 	int fd;
 
 	if (!sk_runtime_path(path, sizeof path, "lock"))
@@ -330,10 +335,12 @@ static pid_t holder(void)
 		return 0;
 	if (flock(fd, LOCK_SH | LOCK_NB) < 0 && (n = read(fd, text, sizeof text - 1)) > 0) {
 		text[n] = '\0';
-		pid = (pid_t)strtol(text, NULL, 10);
+		if (sscanf(text, "%ld %llu", &pid, &start) != 2 || pid <= 1 ||
+		    sk_proc_start((pid_t)pid) != start)
+			pid = 0;
 	}
 	(void)close(fd);
-	return pid;
+	return (pid_t)pid;
 }
 
 /* One that was just killed holds its lock for another moment, one that begins does not listen yet,
@@ -370,13 +377,14 @@ int sk_service_stop(void)
 	int64_t end = sk_clock_ms() + STOP_MS;
 	struct sk_answer answer = { 0, NULL, 0 };
 	pid_t pid = holder();
+	unsigned long long start = pid ? sk_proc_start(pid) : 0;
 
 	if (!pid)
 		return sk_error(SK_ENO, "the service is not running");
 	if (sk_request('q', NULL, 0, 2000, &answer) != SK_ASKED)
 		(void)kill(pid, SIGTERM); /* it does not answer, but it has our lock */
 	free(answer.data);
-	while (holder() == pid || kill(pid, 0) == 0) {
+	while (holder() == pid || sk_proc_start(pid) == start) {
 		if (sk_clock_ms() > end)
 			return sk_error(SK_EBUSY,
 			                "the service (process %ld) has not ended yet; it "

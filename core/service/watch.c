@@ -297,7 +297,7 @@ static void stir_by(struct sk_watch *w, struct sk_dir *d, const char *name, bool
 		stir(w);
 	else if (w->include && sk_patterns_match(w->include, path, strlen(path), is_dir))
 		stir(w);
-	else if (!is_dir && sk_dir_space(d) == w->root)
+	else if (!is_dir)
 		soft(w, path);
 }
 

@@ -72,6 +72,7 @@ static void free_one(struct sk_dir *d)
 	sk_dir_set(d, SK_DIR_IGNORED, false);
 	sk_dir_set(d, SK_DIR_BLIND, false);
 	sk_ignore_unref(d->frame);
+	sk_ignore_unref(d->inner);
 	d->owner->n_dirs--;
 	free(d);
 }

@@ -29,6 +29,7 @@ struct sk_dir {
 	struct sk_dir *parent, *child, *next;
 	struct sk_dir *pend_prev, *pend_next;
 	struct sk_ignore *frame; /* rules inside it; NULL until it was read */
+	struct sk_ignore *inner; /* in a repository inside: its own rules */
 	uint64_t rules;          /* hash of its .gitignore; 0: none */
 	int wd;                  /* -1: no watch */
 	uint8_t kind, flags;

@@ -130,8 +130,7 @@ void sk_watch_check_index(struct sk_watch *w)
 		return;
 	index = sk_watch_index(w);
 	for (struct sk_dir *d = w->root; d; d = sk_dir_walk(d, w->root)) {
-		if (!(d->flags & SK_DIR_IGNORED) || sk_dir_space(d) != w->root ||
-		    sk_dir_path(d, w->root, NULL, &path))
+		if (!(d->flags & SK_DIR_IGNORED) || sk_dir_path(d, w->root, NULL, &path))
 			continue;
 		if (index && !sk_index_has_dir(index, path.ptr, path.len))
 			continue;
@@ -146,36 +145,42 @@ void sk_watch_check_index(struct sk_watch *w)
 
 /* Which folders are wanted */
 
-/* Whether the rules say it, by the path from the top of its repository. */
-bool sk_watch_ignores(struct sk_watch *w, struct sk_dir *d, const char *name, bool is_dir)
+static bool matches(const struct sk_ignore *frame, const struct sk_dir *d, const struct sk_dir *top,
+                    const char *name, bool is_dir)
 {
 	struct sk_buf path = SK_BUF_INIT;
 	bool yes = false;
 
-	SK_UNUSED(w);
-	if (d->frame && sk_dir_path(d, sk_dir_space(d), name, &path) == 0)
-		yes = sk_ignore_match(d->frame, path.ptr, path.len, path.len - strlen(name),
-		                      is_dir) == SK_IGNORED;
+	if (frame && sk_dir_path(d, top, name, &path) == 0)
+		yes = sk_ignore_match(frame, path.ptr, path.len, path.len - strlen(name), is_dir) ==
+		      SK_IGNORED;
 	sk_buf_free(&path);
 	return yes;
+}
+
+/* Whether the rules say it: in a repository inside, those of both, because the outer one may track
+ * files in it all the same. */
+bool sk_watch_ignores(struct sk_watch *w, struct sk_dir *d, const char *name, bool is_dir)
+{
+	return matches(d->frame, d, w->root, name, is_dir) &&
+	       (!d->inner || matches(d->inner, d, sk_dir_space(d), name, is_dir));
 }
 
 /* SK_DIR_IGNORED, SK_DIR_FORCED or 0 for the folder `name` in `d`. */
 static uint8_t classify(struct sk_watch *w, struct sk_dir *d, const char *name)
 {
-	bool forced = (d->flags & SK_DIR_FORCED) && !(d->flags & SK_DIR_SPACE);
 	const struct sk_index *index;
 	struct sk_buf path = SK_BUF_INIT;
 	uint8_t how = SK_DIR_IGNORED;
 
-	if (!forced && !sk_watch_ignores(w, d, name, true))
+	if (!(d->flags & SK_DIR_FORCED) && !sk_watch_ignores(w, d, name, true))
 		return 0;
 	if (sk_dir_path(d, w->root, name, &path))
 		return 0;
 	if (w->include && (sk_patterns_match(w->include, path.ptr, path.len, true) ||
 	                   sk_patterns_below(w->include, path.ptr, path.len)))
 		how = 0;
-	else if (sk_dir_space(d) == w->root) {
+	else {
 		index = sk_watch_index(w);
 		if (!index || sk_index_has_dir(index, path.ptr, path.len))
 			how = SK_DIR_FORCED;
@@ -214,7 +219,7 @@ static void many_names(struct sk_watch *w, struct sk_dir *d, const char *name)
 
 	if (w->linked)
 		return;
-	if (sk_watch_ignores(w, d, name, false) && sk_dir_space(d) == w->root) {
+	if (sk_watch_ignores(w, d, name, false)) {
 		index = sk_watch_index(w);
 		if (index && sk_dir_path(d, w->root, name, &path) == 0 &&
 		    !sk_index_find(index, path.ptr, path.len, 0)) {
@@ -283,27 +288,46 @@ static int read_rules(int dirfd, struct sk_buf *out, uint64_t *print)
 	return rc;
 }
 
-static int set_frame(struct sk_watch *w, struct sk_dir *d, int fd, bool ignore)
+/* Replaces *frame by the one above with the rules of `text` (NULL: none). */
+static int push_rules(const struct sk_dir *d, const struct sk_dir *top, struct sk_ignore *above,
+                      const struct sk_buf *text, struct sk_ignore **frame)
 {
-	bool top = d == w->root || d->flags & SK_DIR_SPACE;
-	struct sk_ignore *above = top ? w->outside : d->parent->frame, *frame = NULL;
-	struct sk_buf text = SK_BUF_INIT, path = SK_BUF_INIT;
+	struct sk_buf path = SK_BUF_INIT;
+	struct sk_ignore *made = NULL;
 	int rc = 0;
 
-	d->rules = 0;
-	if (ignore && read_rules(fd, &text, &d->rules) == 0) {
-		rc = sk_dir_path(d, sk_dir_space(d), NULL, &path);
-		if (!rc)
-			rc = sk_ignore_push(above, path.ptr, sk_buf_str(&text), text.len, &frame);
-	} else {
-		frame = sk_ignore_ref(above);
-	}
-	if (!rc) {
-		sk_ignore_unref(d->frame);
-		d->frame = frame;
+	if (!text)
+		made = sk_ignore_ref(above);
+	else if (!(rc = sk_dir_path(d, top, NULL, &path)))
+		rc = sk_ignore_push(above, path.ptr, sk_buf_str(text), text->len, &made);
+	sk_buf_free(&path);
+	if (rc)
+		return rc;
+	sk_ignore_unref(*frame);
+	*frame = made;
+	return 0;
+}
+
+static int set_frame(struct sk_watch *w, struct sk_dir *d, int fd, bool ignore)
+{
+	struct sk_ignore *above = d == w->root ? w->outside : d->parent->frame;
+	struct sk_ignore *within = d->flags & SK_DIR_SPACE ? w->outside
+	                           : d->parent             ? d->parent->inner
+	                                                   : NULL;
+	struct sk_buf text = SK_BUF_INIT;
+	bool any = ignore && read_rules(fd, &text, &d->rules) == 0;
+	int rc;
+
+	if (!any)
+		d->rules = 0;
+	rc = push_rules(d, w->root, above, any ? &text : NULL, &d->frame);
+	if (!rc && !within) {
+		sk_ignore_unref(d->inner);
+		d->inner = NULL;
+	} else if (!rc) {
+		rc = push_rules(d, sk_dir_space(d), within, any ? &text : NULL, &d->inner);
 	}
 	sk_buf_free(&text);
-	sk_buf_free(&path);
 	return rc;
 }
 

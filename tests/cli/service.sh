@@ -10,7 +10,7 @@ begin() {
 	trap 'end' EXIT
 }
 end() { git sk -q service stop >/dev/null 2>&1 || true; }
-pid() { cat "$XDG_RUNTIME_DIR/safekeep/lock"; }
+pid() { cut -d' ' -f1 "$XDG_RUNTIME_DIR/safekeep/lock"; }
 # within SECONDS COMMAND...: until it succeeds; a generous limit, not a measurement
 within() {
 	local n=$(($1 * 10))
