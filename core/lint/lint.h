@@ -30,10 +30,11 @@ enum sk_severity { SK_LINT_WARN, SK_LINT_BLOCK };
 
 struct sk_lint_options {
 	enum sk_lint_what what;
-	const char *since;      /* SK_LINT_SINCE: a revision as git reads it */
-	unsigned checks;        /* 0: all */
-	const char *index_file; /* SK_LINT_STAGED: another index than the worktree's own, as a hook of
-	                           `git commit FILE` has it in GIT_INDEX_FILE; NULL: the own one */
+	const char *since; /* SK_LINT_SINCE: a revision as git reads it */
+	unsigned checks;   /* 0: all */
+	const char
+	        *index_file; /* SK_LINT_STAGED: another index than the worktree's own, as a hook of
+	                        `git commit FILE` has it in GIT_INDEX_FILE; NULL: the own one */
 };
 
 struct sk_finding {

@@ -19,8 +19,8 @@
 struct sk_secrets; /* the rules, compiled; read-only after loading, may be shared among threads */
 
 struct sk_secret {
-	const char *rule;  /* "github-pat"; owned by the rules */
-	const char *title; /* "GitHub personal access token"; the same */
+	const char *rule;   /* "github-pat"; owned by the rules */
+	const char *title;  /* "GitHub personal access token"; the same */
 	size_t offset, len; /* of the value, in bytes */
 	uint32_t line;      /* from 1, where it starts */
 };
