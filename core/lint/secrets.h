@@ -1,7 +1,8 @@
 /* secrets.h - tokens and private keys in text, by rules in INI files.
  *
- * SK_DATADIR/secrets/*.ini, then $XDG_CONFIG_HOME/safekeep/secrets/*.ini (a file of the same name
- * there replaces the one of the installation; never from a repository: a pattern is a program).
+ * The INI files in SK_DATADIR/secrets, then those in $XDG_CONFIG_HOME/safekeep/secrets (a file of
+ * the same name there replaces the one of the installation; never from a repository: a pattern is a
+ * program).
  * The keys are described in config/secrets/README.md.  A rule is tried only where one of its
  * keywords stands, so that text without any costs one pass.
  *
