@@ -1,4 +1,4 @@
-/* print.h - standard output, the pager, questions, and git as a child.
+/* print.h - standard output, the pager, and questions.
  *
  * All results go through sk_out*: the first failure to write is remembered with its errno, and
  * sk_out_end turns it into exit code 15, or into a quiet end when the reader went away. */
@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/term.h"
+#include "repo/git.h"
 #include "repo/repo.h"
 
 /* Takes care of SIGPIPE, and of descriptors 0 to 2 that are closed: no file of ours may get one
@@ -38,11 +39,5 @@ int sk_pager_start(const struct sk_repo *repo);
  * the question ends the program with 130: nothing has been done so far. */
 int sk_confirm(const char *question, bool *yes);
 int sk_ask_line(const char *question, struct sk_buf *answer);
-
-/* git on this very repository and working tree, whatever the environment says; its hooks and the
- * fsmonitor program stay out.  `args` without "git". */
-int sk_git_run(const struct sk_repo *repo, const char *const *args, const struct sk_buf *input,
-               struct sk_buf *output, int *status);
-int sk_git_exec(const struct sk_repo *repo, const char *const *args);
 
 #endif
