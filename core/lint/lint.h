@@ -57,8 +57,7 @@ struct sk_findings {
 /* Adds what it finds to `out` (zeroed before the first use).  SK_EUSAGE: `since` is no revision;
  * SK_EIO: the rules cannot be loaded, git cannot be run, and so on: nothing may be concluded from
  * `out` then.  No finding at all is 0 with n == 0; findings are no error here. */
-int sk_lint(const struct sk_repo *repo, const struct sk_lint_options *options,
-            struct sk_findings *out);
+int sk_lint(struct sk_repo *repo, const struct sk_lint_options *options, struct sk_findings *out);
 void sk_findings_clear(struct sk_findings *findings);
 
 const char *sk_severity_name(enum sk_severity severity); /* "warn", "block" */

@@ -224,6 +224,8 @@ int sk_repo_open(const char *dir, struct sk_repo **out)
 {
 	struct sk_place place;
 	struct sk_repo *repo = NULL;
+	char *given_index = NULL;
+	const char *given;
 	int rc = sk_discover(dir, &place);
 
 	if (!rc)
@@ -232,6 +234,8 @@ int sk_repo_open(const char *dir, struct sk_repo **out)
 		rc = sk_place_owner(&place);
 	if (!rc)
 		rc = sk_place_worktree(&place);
+	given = getenv("GIT_INDEX_FILE");
+	given_index = given && *given ? realpath(given, NULL) : NULL;
 	/* whatever came of it: what git told its hook of this repository is true of no other */
 	sk_clear_git_env();
 	if (rc)
@@ -242,12 +246,15 @@ int sk_repo_open(const char *dir, struct sk_repo **out)
 		goto out;
 	}
 	repo->wtfd = -1;
+	repo->given_index = given_index;
+	given_index = NULL;
 	rc = fill(repo, &place);
 	if (!rc) {
 		*out = repo;
 		repo = NULL;
 	}
 out:
+	free(given_index);
 	sk_repo_close(repo);
 	sk_place_clear(&place);
 	return rc;
@@ -268,6 +275,7 @@ void sk_repo_close(struct sk_repo *repo)
 	free(repo->worktree_id);
 	free(repo->skdir);
 	free(repo->sklocal);
+	free(repo->given_index);
 	free(repo);
 }
 

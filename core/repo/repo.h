@@ -23,6 +23,8 @@ struct sk_repo {
 	char *worktree_id; /* "main", or the linked worktree's NAME */
 	char *skdir;       /* COMMONDIR/sk: installation record, shared settings, undo */
 	char *sklocal;     /* GITDIR/sk: this worktree's state, lock, journal */
+	char *given_index; /* GIT_INDEX_FILE as it was, absolute: in a hook of `git commit FILE`
+	                      what will be committed; NULL: none, or it is not there */
 	int wtfd;          /* descriptor of the worktree's root */
 	bool enabled;      /* SKDIR/installed is there */
 	struct sk_config *config;

@@ -1,0 +1,7 @@
+#include "lint/lint_parts.h"
+
+int sk_lint_migrations(struct sk_linting *l)
+{
+	SK_UNUSED(l);
+	return 0;
+}
