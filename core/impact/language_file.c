@@ -217,6 +217,8 @@ static int item(void *ctx, unsigned line, const char *section, const char *key, 
 		return define_item(r, key, value);
 	if (strcmp(section, "skip") == 0 && strcmp(key, "pattern") == 0)
 		return set_pattern(&r->language->rules->skip, line, value);
+	if (strcmp(section, "rules") == 0 && strcmp(key, "begin") == 0)
+		return set_pattern(&r->language->rules->begin, line, value);
 	if (strncmp(section, "rule ", 5) == 0) {
 		rc = find_rule(r, section + 5);
 		return rc ? rc : rule_item(r, key, value);
@@ -237,7 +239,8 @@ static int complete(struct sk_language *l, unsigned *line)
 		return sk_error(SK_EUSAGE, "[language] has no name");
 	if (!l->resolver && set(&l->resolver, l->name))
 		return SK_EIO;
-	if (l->like && (l->rules->n || l->rules->skip.text || l->rules->n_defines))
+	if (l->like &&
+	    (l->rules->n || l->rules->skip.text || l->rules->begin.text || l->rules->n_defines))
 		return sk_error(SK_EUSAGE, "rules of its own, and 'like' too");
 	if (!l->like && !l->rules->n)
 		return sk_error(SK_EUSAGE, "no rule");

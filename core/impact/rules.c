@@ -53,6 +53,7 @@ void sk_rules_free(struct sk_rules *rules)
 	for (size_t i = 0; i < rules->n_defines; i++)
 		free_part(&rules->define[i]);
 	free_part(&rules->skip);
+	free_part(&rules->begin);
 	for (size_t i = 0; i < rules->n; i++) {
 		struct sk_rule *r = &rules->rule[i];
 
@@ -72,8 +73,8 @@ void sk_rules_free(struct sk_rules *rules)
 /* Where each part of the whole pattern ends, so that an error can be laid at its line. */
 struct built {
 	struct sk_buf text;
-	size_t end[SK_RULES_DEFINES + SK_RULES_MAX + 1];
-	const struct sk_part *part[SK_RULES_DEFINES + SK_RULES_MAX + 1];
+	size_t end[SK_RULES_DEFINES + SK_RULES_MAX + 2];
+	const struct sk_part *part[SK_RULES_DEFINES + SK_RULES_MAX + 2];
 	size_t n;
 };
 
@@ -193,12 +194,15 @@ int sk_rules_compile(struct sk_rules *rules, unsigned *line)
 
 	add_defines(&b, rules);
 	if (rules->skip.text)
-		add_part(&b, "(?:", &rules->skip, ")");
+		add_part(&b, "(?:", &rules->skip, ")|");
+	if (rules->begin.text)
+		add_part(&b, "(?=", &rules->begin, ")");
+	(void)sk_buf_adds(&b.text, "(?:");
 	for (size_t i = 0; i < rules->n; i++) {
-		(void)snprintf(before, sizeof before, "%s(?<r%zu>",
-		               i || rules->skip.text ? "|" : "", i);
+		(void)snprintf(before, sizeof before, "%s(?<r%zu>", i ? "|" : "", i);
 		add_part(&b, before, &rules->rule[i].pattern, ")");
 	}
+	(void)sk_buf_addc(&b.text, ')');
 	rc = compile(&b, &rules->code, line);
 	sk_buf_free(&b.text);
 	if (!rc)

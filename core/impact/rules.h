@@ -2,10 +2,11 @@
  *
  * All patterns of a language become one alternation,
  *
- *     (?(DEFINE)...) (?:SKIP) | (?<r0>RULE) | (?<r1>RULE) ...
+ *     (?(DEFINE)...) (?:SKIP) | (?=BEGIN) (?: (?<r0>RULE) | (?<r1>RULE) ... )
  *
  * so that one pass over the text does it.  What SKIP matches (comments, strings) is eaten, and that
- * is what keeps an import inside a comment from being one.  PCRE2 matches bytes: no UTF mode, so
+ * is what keeps an import inside a comment from being one.  BEGIN, which may be left out, is what every
+ * rule begins with: most places are not looked at twice then.  PCRE2 matches bytes: no UTF mode, so
  * any file can be read. */
 #ifndef SK_IMPACT_RULES_H
 #define SK_IMPACT_RULES_H
@@ -59,7 +60,7 @@ struct sk_scratch {
 };
 
 struct sk_rules {
-	struct sk_part define[SK_RULES_DEFINES], skip;
+	struct sk_part define[SK_RULES_DEFINES], skip, begin;
 	size_t n_defines;
 	struct sk_rule rule[SK_RULES_MAX];
 	size_t n;
