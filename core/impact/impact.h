@@ -9,6 +9,7 @@
 struct sk_change {
 	char *path;
 	char status;
+	struct sk_oid old; /* the blob before; zero: none, or not known */
 };
 
 struct sk_changes {
