@@ -69,13 +69,16 @@ static bool is_section(const struct sk_ini_rule *rule, const char *section)
 	return same;
 }
 
-static void join_lines(char *value)
+/* Lines of a pattern belong together; words keep a blank between them. */
+static void join_lines(char *value, bool pattern)
 {
 	char *to = value;
 
 	for (const char *p = value; *p; p++)
 		if (*p != '\n')
 			*to++ = *p;
+		else if (!pattern)
+			*to++ = ' ';
 	*to = '\0';
 }
 
@@ -102,7 +105,7 @@ static int item(void *ctx, unsigned line, const char *section, const char *key, 
 	rule->n++;
 	if (!v->key || !v->value)
 		return sk_error_oom();
-	join_lines(v->value);
+	join_lines(v->value, strcmp(key, "pattern") == 0 || strcmp(key, "allow") == 0);
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* rules.h - rules as data: sections [KIND "ID"] of the INI files in one folder (base/data.h).
  *
- * A value that goes on over indented lines is put together without the line breaks, so that a
- * pattern can be longer than a line of INI.  Anything that cannot be understood makes the whole
- * set an error that names file and line: rules with holes would pass for "nothing found". */
+ * A value that goes on over indented lines is put together with a blank for each line break, or
+ * with nothing for the keys `pattern` and `allow`, which may so be longer than a line of INI.
+ * Anything that cannot be understood makes the whole set an error that names file and line: rules
+ * with holes would pass for "nothing found". */
 #ifndef SK_LINT_RULES_H
 #define SK_LINT_RULES_H
 
