@@ -13,7 +13,7 @@
  * would be reached from each other. */
 struct walk {
 	const struct sk_graph *g;
-	const struct sk_changes *changes;
+	const struct sk_touched_set *changes;
 	unsigned depth;
 	uint32_t *distance; /* of nodes; NONE: not reached */
 	uint32_t *via;      /* a file, or DELETED and the number of a change */
@@ -138,7 +138,7 @@ static int start(struct walk *w)
 	return rc ? rc : apply_rules(w);
 }
 
-static int make_walk(const struct sk_graph *g, const struct sk_changes *changes, unsigned depth,
+static int make_walk(const struct sk_graph *g, const struct sk_touched_set *changes, unsigned depth,
                      struct walk **out)
 {
 	struct walk *w = calloc(1, sizeof *w);
@@ -264,7 +264,7 @@ static int find_components(struct walk *w, struct sk_impact *out)
 }
 
 int sk_impact_of(struct sk_repo *repo, const struct sk_graph *graph,
-                 const struct sk_changes *changes, unsigned depth, struct sk_impact *out)
+                 const struct sk_touched_set *changes, unsigned depth, struct sk_impact *out)
 {
 	struct sk_impact impact = { .changes = changes };
 	struct walk *w = NULL;

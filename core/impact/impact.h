@@ -6,26 +6,26 @@
 #include "impact/graph.h"
 
 /* What differs.  `status` is one of A, M, D; a rename is its old path, deleted, and the new one. */
-struct sk_change {
+struct sk_touched {
 	char *path;
 	char status;
 	struct sk_oid old; /* the blob before; zero: none, or not known */
 };
 
-struct sk_changes {
-	struct sk_change *item; /* sorted by path, each once */
+struct sk_touched_set {
+	struct sk_touched *item; /* sorted by path, each once */
 	size_t n;
 };
 
 /* The graph's state compared with commit `rev` (NULL: HEAD; unborn: the empty tree).  SK_EUSAGE
  * when `rev` is no commit. */
-int sk_changes_since(struct sk_repo *repo, const struct sk_graph *graph, const char *rev,
-                     struct sk_changes *out);
+int sk_touched_since(struct sk_repo *repo, const struct sk_graph *graph, const char *rev,
+                     struct sk_touched_set *out);
 /* Paths below the worktree that the user named: a folder stands for the files in it; a path that
  * the state does not have counts as deleted when HEAD has it, else SK_EUSAGE names it. */
-int sk_changes_named(struct sk_repo *repo, const struct sk_graph *graph,
-                     const struct sk_strv *paths, struct sk_changes *out);
-void sk_changes_clear(struct sk_changes *changes);
+int sk_touched_named(struct sk_repo *repo, const struct sk_graph *graph,
+                     const struct sk_strv *paths, struct sk_touched_set *out);
+void sk_touched_clear(struct sk_touched_set *changes);
 
 struct sk_affected {
 	const char *path;
@@ -35,7 +35,7 @@ struct sk_affected {
 };
 
 struct sk_impact {
-	const struct sk_changes *changes; /* borrowed */
+	const struct sk_touched_set *changes; /* borrowed */
 	struct sk_affected *affected; /* by distance, then path; changed files are not among them */
 	size_t n_affected;
 	struct sk_strv tests; /* to run: affected and changed (not deleted) test files, sorted */
@@ -45,7 +45,7 @@ struct sk_impact {
 
 /* `depth` 0: no limit.  Strings are borrowed from graph and changes; both must outlive it. */
 int sk_impact_of(struct sk_repo *repo, const struct sk_graph *graph,
-                 const struct sk_changes *changes, unsigned depth, struct sk_impact *out);
+                 const struct sk_touched_set *changes, unsigned depth, struct sk_impact *out);
 void sk_impact_clear(struct sk_impact *impact);
 /* The shortest way from an affected file to a changed one, both included; SK_ENO: not affected. */
 int sk_impact_why(const struct sk_impact *impact, const char *path, struct sk_strv *out);

@@ -10,17 +10,17 @@
 #include "impact/graph_parts.h"
 #include "impact/impact.h"
 
-void sk_changes_clear(struct sk_changes *c)
+void sk_touched_clear(struct sk_touched_set *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		free(c->item[i].path);
 	free(c->item);
-	*c = (struct sk_changes){ 0 };
+	*c = (struct sk_touched_set){ 0 };
 }
 
-static int add(struct sk_changes *c, const char *path, char status, const git_oid *old)
+static int add(struct sk_touched_set *c, const char *path, char status, const git_oid *old)
 {
-	struct sk_change *more = c->item;
+	struct sk_touched *more = c->item;
 
 	if ((c->n & (c->n - 1)) == 0) { /* the room is a power of two */
 		more = reallocarray(c->item, c->n ? c->n * 2 : 1, sizeof *more);
@@ -29,7 +29,7 @@ static int add(struct sk_changes *c, const char *path, char status, const git_oi
 		c->item = more;
 	}
 	more += c->n;
-	*more = (struct sk_change){ .path = strdup(path), .status = status };
+	*more = (struct sk_touched){ .path = strdup(path), .status = status };
 	if (!more->path)
 		return sk_error_oom();
 	if (old)
@@ -40,12 +40,12 @@ static int add(struct sk_changes *c, const char *path, char status, const git_oi
 
 static int by_path(const void *x, const void *y)
 {
-	const struct sk_change *a = x, *b = y;
+	const struct sk_touched *a = x, *b = y;
 
 	return strcmp(a->path, b->path);
 }
 
-static void tidy(struct sk_changes *c)
+static void tidy(struct sk_touched_set *c)
 {
 	size_t kept = 0;
 
@@ -63,7 +63,7 @@ static void tidy(struct sk_changes *c)
 struct compare {
 	struct sk_repo *repo;
 	const struct sk_graph *g;
-	struct sk_changes *out;
+	struct sk_touched_set *out;
 	struct sk_buf path;
 	uint32_t at; /* the next file of the state */
 };
@@ -197,10 +197,10 @@ static int tree_of(struct sk_repo *repo, const char *rev, git_oid *out)
 	return rc;
 }
 
-int sk_changes_since(struct sk_repo *repo, const struct sk_graph *g, const char *rev,
-                     struct sk_changes *out)
+int sk_touched_since(struct sk_repo *repo, const struct sk_graph *g, const char *rev,
+                     struct sk_touched_set *out)
 {
-	struct sk_changes found = { 0 };
+	struct sk_touched_set found = { 0 };
 	struct compare c = { .repo = repo, .g = g, .out = &found };
 	const struct sk_cache_tree *cached = g->index ? g->index->tree : NULL;
 	const struct sk_oid *own = folder_id(&c, cached);
@@ -217,13 +217,13 @@ int sk_changes_since(struct sk_repo *repo, const struct sk_graph *g, const char 
 	tidy(&found);
 	sk_buf_free(&c.path);
 	if (rc)
-		sk_changes_clear(&found);
+		sk_touched_clear(&found);
 	else
 		*out = found;
 	return rc;
 }
 
-static int add_gone(const git_tree *head, const char *path, struct sk_changes *out)
+static int add_gone(const git_tree *head, const char *path, struct sk_touched_set *out)
 {
 	git_tree_entry *e = NULL;
 	int rc;
@@ -240,10 +240,10 @@ static int add_gone(const git_tree *head, const char *path, struct sk_changes *o
 	return rc;
 }
 
-int sk_changes_named(struct sk_repo *repo, const struct sk_graph *g, const struct sk_strv *paths,
-                     struct sk_changes *out)
+int sk_touched_named(struct sk_repo *repo, const struct sk_graph *g, const struct sk_strv *paths,
+                     struct sk_touched_set *out)
 {
-	struct sk_changes found = { 0 };
+	struct sk_touched_set found = { 0 };
 	git_tree *head = NULL;
 	git_oid oid;
 	int rc = tree_of(repo, NULL, &oid);
@@ -268,7 +268,7 @@ int sk_changes_named(struct sk_repo *repo, const struct sk_graph *g, const struc
 	git_tree_free(head);
 	tidy(&found);
 	if (rc)
-		sk_changes_clear(&found);
+		sk_touched_clear(&found);
 	else
 		*out = found;
 	return rc;

@@ -8,7 +8,7 @@
 
 struct gone {
 	struct sk_graph *g;
-	const struct sk_changes *changes;
+	const struct sk_touched_set *changes;
 	const char **path; /* of the state and the missing ones, sorted */
 	uint32_t *of;      /* its number in the graph, or MISSING and the number of the change */
 	uint32_t *number;  /* of the graph's file i among these */
@@ -30,7 +30,7 @@ static int merge(struct gone *x)
 		return sk_error_oom();
 	for (uint32_t i = 0; i <= x->g->n; i++) {
 		for (; k < n; k++) {
-			const struct sk_change *c = &x->changes->item[k];
+			const struct sk_touched *c = &x->changes->item[k];
 
 			if (i < x->g->n && strcmp(c->path, x->g->path[i]) >= 0)
 				break;
@@ -99,7 +99,7 @@ static unsigned rules_of(const struct sk_language *language)
 /* Packages are told by the file itself: as it was. */
 static int declare_missing(struct gone *x, struct sk_resolver *r, uint32_t at)
 {
-	const struct sk_change *c = &x->changes->item[x->of[at] & ~MISSING];
+	const struct sk_touched *c = &x->changes->item[x->of[at] & ~MISSING];
 	const struct sk_language *l = sk_language_of(x->g->languages, c->path, NULL, 0);
 	struct sk_imports imports = { 0 };
 	git_odb_object *object = NULL;
@@ -185,7 +185,7 @@ static int look_through(struct gone *x, struct sk_resolver *r, const struct sk_r
 static bool text_tells(const struct gone *x)
 {
 	for (size_t k = 0; k < x->changes->n; k++) {
-		const struct sk_change *c = &x->changes->item[k];
+		const struct sk_touched *c = &x->changes->item[k];
 		const struct sk_language *l = sk_language_of(x->g->languages, c->path, NULL, 0);
 		const char *rules = l ? sk_language_resolver(l) : "", *stem;
 		size_t len;
@@ -198,7 +198,7 @@ static bool text_tells(const struct gone *x)
 	return true;
 }
 
-int sk_gone_users(const struct sk_graph *graph, const struct sk_changes *changes,
+int sk_gone_users(const struct sk_graph *graph, const struct sk_touched_set *changes,
                   struct sk_targets *out)
 {
 	/* only its caches change */

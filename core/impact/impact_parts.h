@@ -7,7 +7,7 @@
 
 /* The files of the graph that used what `changes` have deleted: pairs of the change's number and
  * the user's. */
-int sk_gone_users(const struct sk_graph *graph, const struct sk_changes *changes,
+int sk_gone_users(const struct sk_graph *graph, const struct sk_touched_set *changes,
                   struct sk_targets *out);
 
 #endif

@@ -258,7 +258,7 @@ static int search_roots(struct sk_resolver *r, const struct sk_want *w, struct s
 
 	for (size_t i = 0; !rc && i < p->root.n; i++) {
 		const char *root = p->root.item[i];
-		struct found f, inner;
+		struct found f, inner = { .n = 0 };
 		size_t len;
 		bool is, space;
 
