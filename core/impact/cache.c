@@ -42,7 +42,7 @@ struct fresh {
 	size_t text;
 };
 
-struct sk_cache {
+struct sk_imports_cache {
 	const struct sk_languages *all;
 	const unsigned char *map;
 	size_t len;
@@ -92,7 +92,7 @@ static bool good_file(const unsigned char *map, size_t len)
 	return (uint32_t)crc32_z(crc, map + sizeof h, tables_len(&h) - sizeof h) == h.crc;
 }
 
-static int take_tables(struct sk_cache *c)
+static int take_tables(struct sk_imports_cache *c)
 {
 	const struct header *h = (const void *)c->map;
 	const struct language *table = (const void *)(c->map + sizeof *h);
@@ -117,9 +117,10 @@ static int take_tables(struct sk_cache *c)
 	return 0;
 }
 
-int sk_cache_open(const char *path, const struct sk_languages *languages, struct sk_cache **out)
+int sk_imports_cache_open(const char *path, const struct sk_languages *languages,
+                          struct sk_imports_cache **out)
 {
-	struct sk_cache *c = calloc(1, sizeof *c);
+	struct sk_imports_cache *c = calloc(1, sizeof *c);
 	struct stat st;
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1, rc = 0;
 	void *map = MAP_FAILED;
@@ -142,13 +143,13 @@ int sk_cache_open(const char *path, const struct sk_languages *languages, struct
 			rc = take_tables(c);
 	}
 	if (rc)
-		sk_cache_close(c);
+		sk_imports_cache_close(c);
 	else
 		*out = c;
 	return rc;
 }
 
-void sk_cache_close(struct sk_cache *c)
+void sk_imports_cache_close(struct sk_imports_cache *c)
 {
 	if (!c)
 		return;
@@ -239,8 +240,8 @@ static int read_text(const unsigned char *p, size_t len, struct sk_imports *out)
 	return SK_EDAMAGED;
 }
 
-int sk_cache_get(struct sk_cache *c, const struct sk_oid *blob, const struct sk_language *hint,
-                 struct sk_cached *out)
+int sk_imports_cache_get(struct sk_imports_cache *c, const struct sk_oid *blob,
+                         const struct sk_language *hint, struct sk_cached *out)
 {
 	uint8_t want = number_of(c->all, hint);
 	size_t lo = 0, hi = c->n;
@@ -279,8 +280,9 @@ int sk_cache_get(struct sk_cache *c, const struct sk_oid *blob, const struct sk_
 	return SK_ENO;
 }
 
-int sk_cache_put(struct sk_cache *c, const struct sk_oid *blob, const struct sk_language *hint,
-                 const struct sk_language *language, const struct sk_imports *imports, bool unread)
+int sk_imports_cache_put(struct sk_imports_cache *c, const struct sk_oid *blob,
+                         const struct sk_language *hint, const struct sk_language *language,
+                         const struct sk_imports *imports, bool unread)
 {
 	size_t from = c->text.len;
 	struct fresh *f;
@@ -311,7 +313,7 @@ int sk_cache_put(struct sk_cache *c, const struct sk_oid *blob, const struct sk_
 	return 0;
 }
 
-size_t sk_cache_fresh(const struct sk_cache *c)
+size_t sk_imports_cache_fresh(const struct sk_imports_cache *c)
 {
 	return c->n_fresh;
 }
@@ -331,7 +333,7 @@ static int by_blob(const void *x, const void *y)
 
 /* What goes on: all that is new or was asked for; of the rest, the lately used, no more than those.
  */
-static struct keep *choose(const struct sk_cache *c, size_t *out)
+static struct keep *choose(const struct sk_imports_cache *c, size_t *out)
 {
 	struct keep *keep = calloc(c->n + c->n_fresh + 1, sizeof *keep);
 	size_t n = 0, spare = 4096;
@@ -361,7 +363,7 @@ static struct keep *choose(const struct sk_cache *c, size_t *out)
 	return keep;
 }
 
-static int write_all(const struct sk_cache *c, const struct keep *keep, size_t n,
+static int write_all(const struct sk_imports_cache *c, const struct keep *keep, size_t n,
                      struct sk_buf *out)
 {
 	struct header h = { MAGIC, VERSION, 0, (uint32_t)n, 0, 0 };
@@ -401,7 +403,7 @@ static int write_all(const struct sk_cache *c, const struct keep *keep, size_t n
 	return 0;
 }
 
-void sk_cache_save(struct sk_cache *c, const char *path)
+void sk_imports_cache_save(struct sk_imports_cache *c, const char *path)
 {
 	struct sk_buf out = SK_BUF_INIT;
 	size_t n = 0;

@@ -316,7 +316,7 @@ int sk_extract(const struct sk_language *language, const char *bytes, size_t siz
 		rc = scan_text(&s, language, bytes, size, 0);
 	if (!rc)
 		rc = sk_list_finish(&s.list, out);
-	sk_list_free(&s.list);
+	sk_found_free(&s.list);
 	sk_buf_free(&s.spec);
 	sk_buf_free(&s.name);
 	return rc;

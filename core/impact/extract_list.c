@@ -141,7 +141,7 @@ int sk_list_finish(struct sk_found_list *l, struct sk_imports *out)
 	return 0;
 }
 
-void sk_list_free(struct sk_found_list *l)
+void sk_found_free(struct sk_found_list *l)
 {
 	free(l->item);
 	free(l->slot);

@@ -33,6 +33,6 @@ struct sk_found_list {
  * or with a NUL byte: not taken, and `cut` but for the empty one. */
 int sk_list_add(struct sk_found_list *list, const struct sk_found *found);
 int sk_list_finish(struct sk_found_list *list, struct sk_imports *out);
-void sk_list_free(struct sk_found_list *list);
+void sk_found_free(struct sk_found_list *list);
 
 #endif

@@ -12,7 +12,7 @@
 /* Few files that are read again cost less than writing all the others' records. */
 static bool worth_saving(const struct sk_graph *g)
 {
-	size_t fresh = sk_cache_fresh(g->cache);
+	size_t fresh = sk_imports_cache_fresh(g->cache);
 
 	return g->repo->enabled && (g->opts.fresh ? fresh > 0 : fresh > 16 && fresh > g->n / 50);
 }
@@ -35,7 +35,7 @@ static int open_parts(struct sk_graph *g)
 	if (!rc)
 		rc = cache_path(g, &path);
 	if (!rc)
-		rc = sk_cache_open(path.ptr, g->languages, &g->cache);
+		rc = sk_imports_cache_open(path.ptr, g->languages, &g->cache);
 	sk_buf_free(&path);
 	return rc;
 }
@@ -73,7 +73,7 @@ static void save(struct sk_graph *g, bool whole)
 	struct sk_buf path = SK_BUF_INIT;
 
 	if (worth_saving(g) && cache_path(g, &path) == 0)
-		sk_cache_save(g->cache, path.ptr);
+		sk_imports_cache_save(g->cache, path.ptr);
 	if (whole && g->changed && g->repo->enabled && !g->opts.index_file)
 		sk_graph_save(g);
 	sk_buf_free(&path);
@@ -119,7 +119,7 @@ void sk_graph_close(struct sk_graph *g)
 	if (!g)
 		return;
 	unload(g);
-	sk_cache_close(g->cache);
+	sk_imports_cache_close(g->cache);
 	sk_resolver_free(g->resolver);
 	sk_languages_free(g->languages);
 	sk_index_free(g->index);

@@ -25,11 +25,11 @@ enum sk_graph_state {
 
 struct sk_graph_opts {
 	enum sk_graph_state state;
-	int64_t limit_ms; /* give up with SK_EBUSY after that; 0: never */
-	unsigned threads; /* 0: as many as there are processors, at most 8 */
-	bool fresh;       /* no cache is read (but one is written) */
-	const char *index_file; /* SK_GRAPH_STAGED: another than the worktree's own (repo->given_index);
-	                         * NULL: that one */
+	int64_t limit_ms;       /* give up with SK_EBUSY after that; 0: never */
+	unsigned threads;       /* 0: as many as there are processors, at most 8 */
+	bool fresh;             /* no cache is read (but one is written) */
+	const char *index_file; /* SK_GRAPH_STAGED: another than the worktree's own
+	                         * (repo->given_index); NULL: that one */
 };
 
 struct sk_graph;

@@ -121,7 +121,7 @@ int sk_graph_extract(struct sk_graph *g, const uint32_t *file, size_t n, struct 
 		if (g->link_file[file[k]] || (!hint && !may_be_script(g->path[file[k]])))
 			continue;
 		rc = g->opts.fresh ? SK_ENO
-		                   : sk_cache_get(g->cache, &g->blob[file[k]], hint, &have);
+		                   : sk_imports_cache_get(g->cache, &g->blob[file[k]], hint, &have);
 		if (!rc)
 			out[k] =
 			        (struct sk_read){ have.imports, have.language, have.unread, false };
@@ -137,9 +137,10 @@ int sk_graph_extract(struct sk_graph *g, const uint32_t *file, size_t n, struct 
 		uint32_t f = file[todo[i]];
 
 		if (r->fresh && (!r->unread || r->imports.cut))
-			kept = sk_cache_put(g->cache, &g->blob[f],
-			                    sk_language_of(g->languages, g->path[f], NULL, 0),
-			                    r->language, &r->imports, r->unread);
+			kept = sk_imports_cache_put(
+			        g->cache, &g->blob[f],
+			        sk_language_of(g->languages, g->path[f], NULL, 0), r->language,
+			        &r->imports, r->unread);
 	}
 	free(todo);
 	return rc ? rc : kept;

@@ -18,7 +18,7 @@ struct sk_graph_issue_text { /* one issue as a file's own record has it */
 	const char *spec;
 };
 
-struct sk_link { /* what one file says; arrays are owned, or lie in the mapped cache */
+struct sk_link {              /* what one file says; arrays are owned, or lie in the mapped cache */
 	const uint32_t *edge; /* SK_EDGE_WEAK may be set; sorted, each node once */
 	uint32_t n_edges;
 	const struct sk_graph_issue_text *issue;
@@ -45,9 +45,9 @@ struct sk_graph {
 	bool *link_file; /* a symbolic link */
 	uint32_t n;
 	struct sk_paths set;
-	struct sk_index *index;     /* of a staged state */
-	struct sk_snapshot *snap;   /* of the worktree */
-	struct sk_strv joined;      /* the worktree's paths, which a snapshot has by their parts */
+	struct sk_index *index;   /* of a staged state */
+	struct sk_snapshot *snap; /* of the worktree */
+	struct sk_strv joined;    /* the worktree's paths, which a snapshot has by their parts */
 
 	struct sk_languages *languages;
 	struct sk_link *link; /* for each file */
@@ -56,11 +56,11 @@ struct sk_graph {
 	uint32_t *input;
 	uint32_t n_inputs;
 	char *outside;
-	struct sk_cache *cache;
+	struct sk_imports_cache *cache;
 	struct sk_graph_issue_text *kept_issues; /* those of the cached graph */
 	void *map; /* the cached graph, while something points into it */
 	size_t map_len;
-	bool changed; /* it is not the cached one */
+	bool changed;                 /* it is not the cached one */
 	struct sk_resolver *resolver; /* what `package` lies in, unless it is the map */
 
 	/* derived */

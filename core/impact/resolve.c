@@ -185,7 +185,7 @@ int sk_resolver_outside_now(const char *worktree, struct sk_buf *out)
 
 /* For the rules */
 
-int sk_want_file(const struct sk_want *w, uint32_t file)
+int sk_target_file(const struct sk_want *w, uint32_t file)
 {
 	return file == w->file ? 0 : sk_targets_add(w->out, file);
 }
@@ -303,7 +303,7 @@ int sk_by_ending(struct sk_resolver *r, const struct sk_want *w, const char *end
 	if (n > 1 && n <= 64 && nearest)
 		one = sk_nearest(r, w->path, file, n);
 	*outcome = one == SK_PATHS_NONE ? SK_TO_MANY : SK_TO_FILES;
-	return one == SK_PATHS_NONE ? 0 : sk_want_file(w, one);
+	return one == SK_PATHS_NONE ? 0 : sk_target_file(w, one);
 }
 
 bool sk_is_url(const char *spec)

@@ -46,7 +46,7 @@ struct sk_resolver_source {
 	/* the bytes of a file of the state, for settings; a failure counts as an empty file */
 	int (*read)(void *ctx, uint32_t file, struct sk_buf *out);
 	void *ctx;
-	const char *worktree;           /* where compile_commands.json is looked for; NULL: nowhere */
+	const char *worktree; /* where compile_commands.json is looked for; NULL: nowhere */
 	const struct sk_config *config; /* NULL: none */
 };
 
@@ -70,8 +70,8 @@ int sk_resolve_implicit(struct sk_resolver *resolver, uint32_t file, unsigned ru
                         struct sk_targets *targets);
 
 size_t sk_resolver_packages(const struct sk_resolver *resolver);
-const char *sk_resolver_package(const struct sk_resolver *resolver, size_t i, const uint32_t **member,
-                                size_t *n);
+const char *sk_resolver_package(const struct sk_resolver *resolver, size_t i,
+                                const uint32_t **member, size_t *n);
 /* The files that were read for their settings, in no order; and whatever outside the state was
  * looked at, as "path mtime size" lines. */
 size_t sk_resolver_inputs(const struct sk_resolver *resolver, const uint32_t **file);

@@ -309,13 +309,13 @@ SK_RULE(sk_rule_c)
 		return 0;
 	if ((quote && at(r, w->path, w->dir_len, spec, &file)) || by_flags(r, w, &file)) {
 		*outcome = SK_TO_FILES;
-		return sk_want_file(w, file);
+		return sk_target_file(w, file);
 	}
 	if ((!quote && of_the_system(spec)) || (r->c->known && !quote))
 		return 0;
 	if (!r->c->known && by_habit(r, w, &file)) {
 		*outcome = SK_TO_FILES;
-		return sk_want_file(w, file);
+		return sk_target_file(w, file);
 	}
 	return sk_by_ending(r, w, spec, strlen(spec), false, outcome);
 }

@@ -217,7 +217,7 @@ static int platforms(struct sk_resolver *r, const struct sk_want *w, const char 
 		if (file == SK_PATHS_NONE)
 			continue;
 		*any = true;
-		rc = sk_want_file(w, file);
+		rc = sk_target_file(w, file);
 	}
 	sk_buf_free(&path);
 	return rc;
@@ -432,7 +432,7 @@ static int companion(struct sk_resolver *r, const struct sk_want *w, uint32_t fi
 		return 0;
 	len -= 5;
 	js = sk_paths_find_end(r->paths, path, len, sk_paths_hash(SK_PATHS_SEED, path, len), ".js");
-	return js == SK_PATHS_NONE ? 0 : sk_want_file(w, js);
+	return js == SK_PATHS_NONE ? 0 : sk_target_file(w, js);
 }
 
 SK_RULE(sk_rule_js)
@@ -457,6 +457,6 @@ SK_RULE(sk_rule_js)
 	if (rc || file == SK_PATHS_NONE)
 		return rc;
 	*outcome = SK_TO_FILES;
-	rc = sk_want_file(w, file);
+	rc = sk_target_file(w, file);
 	return rc ? rc : companion(r, w, file);
 }

@@ -47,7 +47,8 @@ int sk_js_ts_at(struct sk_resolver *r, const char *dir, size_t len, struct sk_js
  * also where the packages around it are roots of workspaces.  NULL: none of the project. */
 int sk_js_package_named(struct sk_resolver *r, struct sk_js_package *from, const char *name,
                         size_t len, struct sk_js_package **out);
-/* The targets of `key` ("./x", ".", "#x") in an exports or imports value, in order of preference. */
+/* The targets of `key` ("./x", ".", "#x") in an exports or imports value, in order of preference.
+ */
 int sk_js_map(const json_t *map, const char *key, struct sk_strv *out);
 
 #endif

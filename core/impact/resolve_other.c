@@ -26,7 +26,7 @@ static int take(const struct sk_want *w, uint32_t file, enum sk_outcome *outcome
 	if (file == SK_PATHS_NONE)
 		return 0;
 	*outcome = SK_TO_FILES;
-	return sk_want_file(w, file);
+	return sk_target_file(w, file);
 }
 
 /* In the file's folder, then in every folder above it, then in the configured roots. */

@@ -1,7 +1,7 @@
 /* resolve_parts.h - what the resolve*.c files share; nobody else's business.
  *
- * A rule set is given the import and adds targets.  It returns 0 and sets *outcome, or fails for want
- * of memory only.  Settings are read when first needed and kept. */
+ * A rule set is given the import and adds targets.  It returns 0 and sets *outcome, or fails for
+ * want of memory only.  Settings are read when first needed and kept. */
 #ifndef SK_IMPACT_RESOLVE_PARTS_H
 #define SK_IMPACT_RESOLVE_PARTS_H
 
@@ -29,7 +29,7 @@ void sk_multi_free(struct sk_multi *m);
 
 struct sk_resolver {
 	struct sk_resolver_source source;
-	struct sk_paths *paths; /* the source's, its lookup by ending included */
+	struct sk_paths *paths;   /* the source's, its lookup by ending included */
 	struct sk_multi packages; /* "go:DIR", "ns:A.B" -> members */
 	struct sk_multi types;    /* "A.B.Type" -> files */
 	struct sk_targets inputs;
@@ -57,17 +57,18 @@ static inline uint32_t sk_find(const struct sk_resolver *r, const struct sk_buf 
 	return path->oom ? SK_PATHS_NONE : sk_paths_find(r->paths, sk_buf_str(path), path->len);
 }
 /* Adds the file unless it is the importing one itself. */
-int sk_want_file(const struct sk_want *w, uint32_t file);
+int sk_target_file(const struct sk_want *w, uint32_t file);
 /* A file of the state, as text at the end of `out`; noted as an input.  Missing or bad: nothing. */
 int sk_resolver_read(struct sk_resolver *r, uint32_t file, struct sk_buf *out);
 /* The same parsed; comments and commas before a closing bracket are taken out first.  *out is NULL
  * when it is no JSON object.  The caller drops the reference. */
 int sk_resolver_json(struct sk_resolver *r, uint32_t file, json_t **out);
-/* Files whose path ends so: none NOWHERE, one FILES, more: the one that shares the most folders with
- * the importing file when `nearest` and there is only one such, else MANY. */
+/* Files whose path ends so: none NOWHERE, one FILES, more: the one that shares the most folders
+ * with the importing file when `nearest` and there is only one such, else MANY. */
 int sk_by_ending(struct sk_resolver *r, const struct sk_want *w, const char *end, size_t len,
                  bool nearest, enum sk_outcome *outcome);
-/* Of `n` files the one that shares the most folders with `path`; SK_PATHS_NONE when that is several. */
+/* Of `n` files the one that shares the most folders with `path`; SK_PATHS_NONE when that is
+ * several. */
 uint32_t sk_nearest(const struct sk_resolver *r, const char *path, const uint32_t *file, size_t n);
 /* "scheme:" or "//" at the start. */
 bool sk_is_url(const char *spec);

@@ -164,7 +164,7 @@ static int add_found(const struct sk_resolver *r, const struct sk_want *w, const
 	int rc = 0;
 
 	for (size_t i = 0; i < f->n && !rc; i++)
-		rc = sk_want_file(w, f->file[i]);
+		rc = sk_target_file(w, f->file[i]);
 	return rc ? rc : add_ancestors(r, w, r->paths->path[f->file[0]]);
 }
 

@@ -318,7 +318,7 @@ static int child(struct sk_resolver *r, const struct sk_want *w, const struct pl
 	if (file == SK_PATHS_NONE)
 		return 0;
 	*outcome = SK_TO_FILES;
-	return sk_want_file(w, file);
+	return sk_target_file(w, file);
 }
 
 /* A crate of the project by the name that code has for it. */
@@ -355,7 +355,7 @@ static int inside(struct sk_resolver *r, const struct sk_want *w, const char *di
 	if (file == SK_PATHS_NONE)
 		return 0;
 	*outcome = SK_TO_FILES;
-	return sk_want_file(w, file);
+	return sk_target_file(w, file);
 }
 
 static int use(struct sk_resolver *r, const struct sk_want *w, const struct place *p,
@@ -381,7 +381,7 @@ static int use(struct sk_resolver *r, const struct sk_want *w, const struct plac
 	file = deepest(r, dir, own, spec);
 	if (file != SK_PATHS_NONE) {
 		*outcome = SK_TO_FILES;
-		return sk_want_file(w, file);
+		return sk_target_file(w, file);
 	}
 	*outcome = SK_TO_OUTSIDE;
 	c = crate_named(r, w, spec, n);

@@ -79,7 +79,7 @@ static int use_type(struct sk_resolver *r, const struct sk_want *w, const struct
 	uint32_t file = e->n == 1 ? e->item[0] : sk_nearest(r, w->path, e->item, e->n);
 
 	*outcome = file == SK_PATHS_NONE ? SK_TO_MANY : SK_TO_FILES;
-	return file == SK_PATHS_NONE ? 0 : sk_want_file(w, file);
+	return file == SK_PATHS_NONE ? 0 : sk_target_file(w, file);
 }
 
 /* The package that this file says it is part of, and for C# those around it. */

@@ -11,7 +11,7 @@ static int take(const struct sk_want *w, uint32_t file, enum sk_outcome *outcome
 	if (file == SK_PATHS_NONE)
 		return 0;
 	*outcome = SK_TO_FILES;
-	return sk_want_file(w, file);
+	return sk_target_file(w, file);
 }
 
 /* A sheet by its path: as it is, with an ending, as a partial, as a folder's index. */
