@@ -264,13 +264,6 @@ static bool same_packages(const struct sk_graph *g, uint32_t file, const struct 
 	return now == before;
 }
 
-static bool declares(const struct sk_read *read)
-{
-	const char *name = read->language ? sk_language_resolver(read->language) : "";
-
-	return strcmp(name, "jvm") == 0 || strcmp(name, "csharp") == 0;
-}
-
 int sk_graph_update(struct sk_graph *g, const uint32_t *file, size_t n)
 {
 	struct sk_read *read = calloc(n + 1, sizeof *read);
@@ -278,7 +271,8 @@ int sk_graph_update(struct sk_graph *g, const uint32_t *file, size_t n)
 	int rc = read ? sk_graph_extract(g, file, n, read) : sk_error_oom();
 
 	for (size_t k = 0; k < n && !rc; k++)
-		if (declares(&read[k]) || g->link[file[k]].language != read[k].language)
+		if (sk_resolver_declares(rules_of(&read[k])) ||
+		    g->link[file[k]].language != read[k].language)
 			rc = same_packages(g, file[k], &read[k].imports) ? 0 : SK_ENO;
 	if (!rc)
 		rc = new_resolver(g, &r);

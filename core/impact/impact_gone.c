@@ -187,12 +187,11 @@ static bool text_tells(const struct gone *x)
 	for (size_t k = 0; k < x->changes->n; k++) {
 		const struct sk_touched *c = &x->changes->item[k];
 		const struct sk_language *l = sk_language_of(x->g->languages, c->path, NULL, 0);
-		const char *rules = l ? sk_language_resolver(l) : "", *stem;
+		const char *stem;
 		size_t len;
 
 		if (c->status == 'D' &&
-		    (!stem_of(c->path, &stem, &len) || strcmp(rules, "go") == 0 ||
-		     strcmp(rules, "jvm") == 0 || strcmp(rules, "csharp") == 0))
+		    (!stem_of(c->path, &stem, &len) || sk_resolver_by_package(rules_of(l))))
 			return false;
 	}
 	return true;

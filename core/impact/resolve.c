@@ -14,11 +14,12 @@ static const struct {
 	bool declares;
 } rules[] = {
 	{ "path", sk_rule_path, NULL, false },
-	{ "js", sk_rule_js, NULL, false },
+	{ "javascript", sk_rule_js, NULL, false },
 	{ "python", sk_rule_python, sk_python_implicit, false },
 	{ "c", sk_rule_c, NULL, false },
 	{ "go", sk_rule_go, sk_go_implicit, false },
-	{ "jvm", sk_rule_jvm, NULL, true },
+	{ "java", sk_rule_jvm, NULL, true },
+	{ "kotlin", sk_rule_jvm, NULL, true },
 	{ "csharp", sk_rule_csharp, NULL, true },
 	{ "rust", sk_rule_rust, NULL, false },
 	{ "ruby", sk_rule_ruby, NULL, false },
@@ -39,6 +40,16 @@ unsigned sk_resolver_rules(const char *name)
 		if (strcmp(rules[i].name, name) == 0)
 			return i;
 	return 0;
+}
+
+bool sk_resolver_declares(unsigned number)
+{
+	return rules[number].declares;
+}
+
+bool sk_resolver_by_package(unsigned number)
+{
+	return rules[number].declares || rules[number].resolve == sk_rule_go;
 }
 
 int sk_targets_add(struct sk_targets *t, uint32_t node)

@@ -6,7 +6,8 @@
  * and namespaces that they say they are part of.
  *
  * The rules are chosen by name (sk_language_resolver):
- *   python js c go jvm csharp rust ruby php shell proto cmake make css html markdown sql
+ *   python javascript c go java kotlin csharp rust ruby php shell proto cmake make css html
+ *   markdown sql
  * Any other name: a path beside the file, else below the root, else a unique end of a path.
  *
  * Outside or missing?  A name is outside the project when its rules say where it would have to be
@@ -55,6 +56,9 @@ void sk_resolver_free(struct sk_resolver *resolver);
 
 /* The rules called so: a small number, to be kept for the calls below. */
 unsigned sk_resolver_rules(const char *name);
+/* Whether its files say what package they are part of; and whether imports name whole packages. */
+bool sk_resolver_declares(unsigned rules);
+bool sk_resolver_by_package(unsigned rules);
 
 /* First, for every file of a language: what packages it is part of. */
 int sk_resolver_declare(struct sk_resolver *resolver, uint32_t file, unsigned rules,
