@@ -54,9 +54,8 @@ static int git_failed(const struct sk_buf *errors, const char *what)
 	return sk_error(SK_EIO, "git %s failed%s%.*s", what, n ? ": " : "", (int)n, words);
 }
 
-/* git in this repository; any other exit status than 0 is an error, or `*status` when wanted. */
-static int git(const struct sk_linting *l, const char *const *args, const struct sk_buf *input,
-               struct sk_buf *out, int *wanted)
+int sk_lint_git(const struct sk_linting *l, const char *const *args, const struct sk_buf *input,
+                struct sk_buf *out, int *wanted)
 {
 	struct sk_buf errors = SK_BUF_INIT;
 	int status = 0;
@@ -176,7 +175,7 @@ static int base_since(struct sk_linting *l)
 		const char *const parse_it[] = { "rev-parse",        "-q",     "--verify",
 			                         "--end-of-options", name.ptr, NULL };
 
-		rc = git(l, parse_it, NULL, &out, &status);
+		rc = sk_lint_git(l, parse_it, NULL, &out, &status);
 	}
 	if (!rc && status)
 		rc = sk_error(SK_EUSAGE, "%s is no commit", sk_name(l->opts->since));
@@ -186,7 +185,7 @@ static int base_since(struct sk_linting *l)
 	if (!rc) {
 		const char *const base[] = { "merge-base", rev, "HEAD", NULL };
 
-		rc = git(l, base, NULL, &out, &status);
+		rc = sk_lint_git(l, base, NULL, &out, &status);
 	}
 	if (!rc && status)
 		rc = sk_error(SK_EUSAGE, "%s and HEAD have no commit in common",
@@ -209,13 +208,13 @@ static int each_commit(struct sk_linting *l)
 		const char *const list[] = { "rev-list",    "--reverse", "--topo-order",
 			                     "--no-merges", range.ptr,   NULL };
 
-		rc = git(l, list, NULL, &ids, NULL);
+		rc = sk_lint_git(l, list, NULL, &ids, NULL);
 	}
 	if (!rc && ids.len) {
 		const char *const diff[] = { "diff-tree", "--stdin",     "--root", "-r", "-z",
 			                     "--raw",     "--no-abbrev", "-M",     NULL };
 
-		rc = git(l, diff, &ids, &out, NULL);
+		rc = sk_lint_git(l, diff, &ids, &out, NULL);
 	}
 	if (!rc)
 		rc = parse_commits(l, &out);
@@ -232,7 +231,7 @@ static int untracked(struct sk_linting *l)
 	struct sk_buf out = SK_BUF_INIT;
 	struct records r;
 	const char *w;
-	int rc = git(l, args, NULL, &out, NULL);
+	int rc = sk_lint_git(l, args, NULL, &out, NULL);
 
 	r = (struct records){ sk_buf_str(&out), sk_buf_str(&out) + out.len };
 	while (!rc && (w = word(&r))) {
@@ -284,7 +283,7 @@ int sk_lint_collect(struct sk_linting *l)
 	else if (l->opts->what == SK_LINT_SINCE)
 		args = since;
 	if (!rc)
-		rc = git(l, args, NULL, &out, NULL);
+		rc = sk_lint_git(l, args, NULL, &out, NULL);
 	if (!rc)
 		rc = parse(&out, &l->files);
 	if (!rc && l->opts->what == SK_LINT_SINCE)
@@ -344,5 +343,28 @@ int sk_lint_paths(const struct sk_linting *l, bool of_base, struct sk_buf *out)
 		args = index;
 	else if (!of_base && l->opts->what == SK_LINT_UNCOMMITTED)
 		args = here;
-	return git(l, args, NULL, out, NULL);
+	return sk_lint_git(l, args, NULL, out, NULL);
+}
+
+int sk_lint_at(const struct sk_linting *l, const char *treeish, const char *path,
+               struct sk_buf *out)
+{
+	git_object *top = NULL, *tree = NULL;
+	git_tree_entry *entry = NULL;
+	struct sk_oid id;
+	int rc = SK_ENO;
+
+	if (git_revparse_single(&top, l->repo->git, treeish) == 0 &&
+	    git_object_peel(&tree, top, GIT_OBJECT_TREE) == 0 &&
+	    git_tree_entry_bypath(&entry, (git_tree *)tree, path) == 0 &&
+	    sk_lint_is_file((uint32_t)git_tree_entry_filemode_raw(entry))) {
+		memcpy(id.id, git_tree_entry_id(entry)->id, SK_OID_RAW);
+		rc = sk_lint_blob(l, &id, out);
+	} else {
+		rc = sk_error(SK_ENO, "no file %s", sk_name(path));
+	}
+	git_tree_entry_free(entry);
+	git_object_free(tree);
+	git_object_free(top);
+	return rc;
 }

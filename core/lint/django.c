@@ -250,7 +250,8 @@ int sk_read_django(const char *text, size_t len, struct sk_ops *out)
 		    s.token[i].depth == 0 && sk_tok_is(&s, i + 2, "False"))
 			r.atomic = false;
 	for (size_t i = 0; !rc && i + 2 < s.n; i++) {
-		if (!sk_tok_is(&s, i, "operations") || s.token[i].depth != 0)
+		if (!sk_tok_is(&s, i, "operations") || s.token[i].depth != 0 ||
+		    !(sk_tok_punct(&s, i + 1, '=') || sk_tok_punct(&s, i + 1, '+')))
 			continue;
 		r.line = r.last = s.token[i].line;
 		if (sk_tok_punct(&s, i + 1, '=') && sk_tok_punct(&s, i + 2, '['))

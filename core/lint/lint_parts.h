@@ -50,6 +50,26 @@ int sk_lint_blob(const struct sk_linting *l, const struct sk_oid *id, struct sk_
  * names one after another. */
 int sk_lint_paths(const struct sk_linting *l, bool of_base, struct sk_buf *out);
 
+/* A file of a commit or tree by its path.  SK_ENO: it is not there. */
+int sk_lint_at(const struct sk_linting *l, const char *treeish, const char *path,
+               struct sk_buf *out);
+/* git's words on standard output; SK_EIO when it fails.  `status` NULL: only 0 is fine. */
+int sk_lint_git(const struct sk_linting *l, const char *const *args, const struct sk_buf *input,
+                struct sk_buf *out, int *status);
+
+/* Places of whole words in the text files of the state that is judged. */
+struct sk_word_at {
+	const char *path, *word;
+	uint32_t line;
+};
+struct sk_words_at {
+	struct sk_word_at *item; /* by path, then line */
+	size_t n;
+	struct sk_buf text;
+};
+int sk_lint_grep(const struct sk_linting *l, const struct sk_strv *words, struct sk_words_at *out);
+void sk_words_at_clear(struct sk_words_at *words);
+
 struct sk_found_at {
 	const char *path;
 	uint32_t line, column;

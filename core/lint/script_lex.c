@@ -424,10 +424,16 @@ const struct sk_arg *sk_arg_at(const struct sk_script *s, const struct sk_args *
 struct sk_op_text sk_arg_text(const struct sk_script *s, const struct sk_arg *a)
 {
 	const struct sk_script_token *t;
+	size_t i = a ? a->from : 0;
 
-	if (!a || a->to != a->from + 1)
+	/* sa.text("..."), quoted_name("...", ...) */
+	while (a && i + 2 < a->to && s->token[i].kind == SK_TOK_NAME &&
+	       (sk_tok_punct(s, i + 1, '.') || sk_tok_punct(s, i + 1, '(')))
+		i += 2;
+	if (!a || i >= a->to || (i == a->from && a->to != i + 1) ||
+	    (i > a->from && !sk_tok_punct(s, i + 1, ')')))
 		return (struct sk_op_text){ NULL, 0 };
-	t = &s->token[a->from];
+	t = &s->token[i];
 	if (t->made || (t->kind != SK_TOK_STRING && t->kind != SK_TOK_SYMBOL))
 		return (struct sk_op_text){ NULL, 0 };
 	return (struct sk_op_text){ t->p, t->n };
@@ -481,6 +487,10 @@ int sk_read_sql_argument(const struct sk_script *s, const struct sk_arg *a, stru
 		from += 2;
 	if (from > a->from && sk_tok_punct(s, to - 1, ')') && sk_tok_close(s, from - 1) == to - 1)
 		to--;
+	/* <<~SQL.squish */
+	while (to - from > 2 && sk_tok_punct(s, to - 2, '.') &&
+	       s->token[to - 1].kind == SK_TOK_NAME)
+		to -= 2;
 	for (size_t i = from; i < to; i++) {
 		const struct sk_script_token *t = &s->token[i];
 

@@ -621,7 +621,7 @@ int sk_read_sql(const char *text, size_t len, uint32_t line, struct sk_ops *out)
 	struct read r = { .out = out };
 	int rc = sk_sql_lex(text, len, line, &sql);
 
-	r.in_transaction = sql.runs_in_transaction;
+	r.in_transaction = sql.has_runner && !sql.no_transaction;
 	hint(&sql, out);
 	for (size_t i = 0; !rc && i < sql.n;) {
 		size_t end = statement_end(&sql, i);

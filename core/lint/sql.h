@@ -22,8 +22,9 @@ struct sk_sql {
 	bool backticks; /* MySQL's quotes */
 	uint32_t cut_line;
 	/* notes in comments that runners of migrations heed */
-	uint32_t down_line;       /* from here on it is the way back; 0: none */
-	bool runs_in_transaction; /* goose, dbmate, sql-migrate, and not switched off */
+	uint32_t down_line;  /* from here on it is the way back; 0: none */
+	bool has_runner;     /* goose, dbmate, sql-migrate: in a transaction, unless ... */
+	bool no_transaction; /* ... it says otherwise */
 };
 
 int sk_sql_lex(const char *text, size_t len, uint32_t line, struct sk_sql *out);

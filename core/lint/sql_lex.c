@@ -77,10 +77,10 @@ static void heed(struct lex *x, const char *p, size_t n)
 		if (!s->down_line && says(p, n, down[i]))
 			s->down_line = x->line;
 	if (says(p, n, "+goose up") || says(p, n, "migrate:up") || says(p, n, "+migrate up"))
-		s->runs_in_transaction = true;
+		s->has_runner = true;
 	if (says(p, n, "no transaction") || says(p, n, "transaction:false") ||
 	    says(p, n, "notransaction"))
-		s->runs_in_transaction = false;
+		s->no_transaction = true;
 }
 
 static void line_comment(struct lex *x)

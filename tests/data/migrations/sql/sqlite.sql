@@ -1,0 +1,7 @@
+PRAGMA foreign_keys=OFF;
+CREATE TABLE "new_users" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "email" TEXT NOT NULL);
+INSERT INTO "new_users" ("id") SELECT "id" FROM "users";
+DROP TABLE "users";
+ALTER TABLE "new_users" RENAME TO "users";
+CREATE TRIGGER t AFTER INSERT ON users BEGIN UPDATE x SET y = 1; DELETE FROM z; END;
+CREATE INDEX i ON users(email);
