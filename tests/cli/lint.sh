@@ -156,4 +156,115 @@ t_odd_files() {
 	hasnt "$W.out" "link"
 }
 
+# mig NAME SQL...: a migration
+mig() { mkdir -p migrations && local f=migrations/$1.sql && shift && printf '%s\n' "$@" >"$f"; }
+
+t_migration_only_what_is_added() {
+	repo r && cd r
+	mig 1 'ALTER TABLE a DROP COLUMN bbb;' && git add . && git commit -qm one
+	code 0 git sk lint
+	mig 2 'ALTER TABLE a ADD COLUMN c int NOT NULL;'
+	code 1 git sk lint --json
+	eq "$(rules)" "migration-required-column migrations/2.sql:1"
+	code 0 git sk lint --staged
+	git add .
+	code 1 git sk lint --staged
+	git commit -qm two
+	code 0 git sk lint --staged
+	code 1 git sk lint --since HEAD~1
+	has "$W.out" "migrations/2.sql:1: block: a.c is required from the start"
+}
+
+t_migration_warnings_alone_are_no_failure() {
+	repo r && cd r
+	mig 1 'ALTER TABLE a ALTER COLUMN b TYPE bigint;'
+	code 0 git sk lint --json
+	eq "$(rules)" "migration-type migrations/1.sql:1"
+	eq "$(json "$W.out" 'd["findings"][0]["severity"]')" warn
+	code 0 git sk lint
+	has "$W.err" "1 warning"
+}
+
+t_migration_merged_and_edited() {
+	repo r && cd r
+	mig 1 'CREATE TABLE a (b int); -- one' && git add . && git commit -qm one
+	mig 1 '-- another comment' 'CREATE TABLE   a (b int);'
+	code 0 git sk lint
+	mig 1 'CREATE TABLE a (b bigint);'
+	code 1 git sk lint --json
+	eq "$(rules)" "migration-edited migrations/1.sql:None"
+	git checkout -q . && git mv migrations/1.sql migrations/3.sql
+	code 1 git sk lint --staged --json
+	eq "$(rules)" "migration-edited migrations/3.sql:None"
+	git reset -q --hard
+	# of this branch alone: it may still be put right
+	git checkout -qb topic && mig 2 'CREATE TABLE c (d int);' && git add . && git commit -qm two
+	mig 2 'CREATE TABLE c (d bigint);'
+	code 0 git sk lint --json
+	eq "$(rules)" ""
+	mig 2 'CREATE TABLE c (d bigint);' 'ALTER TABLE a DROP COLUMN b;'
+	code 1 git sk lint --json
+	eq "$(rules)" "migration-drop migrations/2.sql:2"
+}
+
+t_migration_phases_in_one_change() {
+	repo r && cd r && git checkout -qb topic
+	mig 1 'ALTER TABLE a ADD COLUMN ccc int;' && git add . && git commit -qm expand
+	mig 2 'UPDATE a SET ccc = 1;' && git add . && git commit -qm backfill
+	mig 3 'ALTER TABLE a ALTER COLUMN ccc SET NOT NULL;' && git add . && git commit -qm tighten
+	code 1 git sk lint --since main --json
+	eq "$(rules)" "migration-phases migrations/3.sql:1"
+	has "$W.out" "migrations/1.sql"
+	# merged apart, with a CHECK before: fine
+	git checkout -q main && git merge -q --ff-only topic~1 && git checkout -q topic && git reset -q --hard main
+	mig 3 'ALTER TABLE a ADD CONSTRAINT ck CHECK (ccc IS NOT NULL) NOT VALID;' && git add . && git commit -qm check
+	code 0 git sk lint --since main
+	mig 4 'ALTER TABLE a VALIDATE CONSTRAINT ck;' 'ALTER TABLE a ALTER COLUMN ccc SET NOT NULL;'
+	git add . && git commit -qm tighten
+	# the CHECK is not merged yet
+	code 1 git sk lint --since main --json
+	eq "$(rules)" "migration-tighten migrations/4.sql:2"
+	git checkout -q main && git merge -q --ff-only topic~1 && git checkout -q topic
+	code 0 git sk lint --since main
+}
+
+t_migration_code_that_still_uses_it() {
+	repo r && cd r && mkdir app
+	echo 'print(user.legacy_code)' >app/view.py && echo 'the legacy_code column' >doc.md
+	git add . && git commit -qm code
+	mig 1 'ALTER TABLE users DROP COLUMN legacy_code;'
+	code 1 git sk lint
+	has "$W.out" "users.legacy_code is dropped (still named in app/view.py:1)"
+	git add . && code 1 git sk lint --staged
+	has "$W.out" "app/view.py:1"
+	git commit -qm drop && code 1 git sk lint --since HEAD~1
+	has "$W.out" "(still named in app/view.py:1)"
+}
+
+t_migration_settings() {
+	repo r && cd r && mkdir -p db/changes
+	echo 'CREATE INDEX i ON a (b);' >db/changes/1.sql
+	code 0 git sk lint
+	printf '[migrations]\npaths = db/changes/**\n' >.safekeep.ini
+	code 1 git sk lint --json
+	eq "$(rules)" "migration-index-lock db/changes/1.sql:1"
+	printf 'database = mysql\n' >>.safekeep.ini
+	code 0 git sk lint
+	printf '[migrations]\npaths = db/changes/**\ndatabase = postgresql\nversion = 10\n' >.safekeep.ini
+	echo 'ALTER TABLE a ADD COLUMN b int DEFAULT 1;' >db/changes/1.sql
+	code 0 git sk lint --json
+	eq "$(rules)" "migration-volatile-default db/changes/1.sql:1"
+}
+
+t_migration_frameworks() {
+	repo r && cd r && mkdir -p alembic/versions shop/migrations db/migrate
+	printf 'from alembic import op\ndef upgrade():\n    op.drop_column("users", "aaa")\ndef downgrade():\n    op.add_column()\n' >alembic/versions/1.py
+	printf 'from django.db import migrations\nclass Migration(migrations.Migration):\n    operations = [\n        migrations.RemoveField("a", "bbb"),\n    ]\n' >shop/migrations/0001_a.py
+	printf 'class A < ActiveRecord::Migration[7.0]\n  def change\n    remove_column :a, :ccc, :string\n  end\nend\n' >db/migrate/1_a.rb
+	code 1 git sk lint --json
+	eq "$(rules)" "migration-drop alembic/versions/1.py:3
+migration-drop db/migrate/1_a.rb:3
+migration-drop shop/migrations/0001_a.py:4"
+}
+
 run_tests
