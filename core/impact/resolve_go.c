@@ -176,11 +176,25 @@ static bool under(const char *path, const char *dir)
 	return !n || (strncmp(path, dir, n) == 0 && path[n] == '/');
 }
 
+/* The folder of the module that a file is part of: its go.mod's replacements count, no other's. */
+static const char *own_module(const struct sk_resolver *r, const char *path)
+{
+	const char *best = NULL;
+
+	for (size_t i = 0; i < r->go->n; i++) {
+		const struct module *m = &r->go->module[i];
+
+		if (!m->owner && under(path, m->dir) && (!best || strlen(m->dir) > strlen(best)))
+			best = m->dir;
+	}
+	return best;
+}
+
 /* The module whose name the import begins with: the longest, then a replacement, then the nearest.
  */
 static const struct module *module_of(const struct sk_resolver *r, const struct sk_want *w)
 {
-	const char *spec = w->import->spec;
+	const char *spec = w->import->spec, *own = own_module(r, w->path);
 	const struct module *best = NULL;
 	size_t most = 0;
 
@@ -190,7 +204,7 @@ static const struct module *module_of(const struct sk_resolver *r, const struct 
 		size_t score = n * 8 + (m->owner ? 4 : 0) + (under(w->path, m->dir) ? 2 : 0) + 1;
 
 		if (strncmp(spec, m->name, n) != 0 || (spec[n] && spec[n] != '/') ||
-		    (m->owner && !under(w->path, m->owner)) || score <= most)
+		    (m->owner && (!own || strcmp(m->owner, own) != 0)) || score <= most)
 			continue;
 		most = score;
 		best = m;

@@ -148,7 +148,7 @@ static int add_ancestors(const struct sk_resolver *r, const struct sk_want *w, c
 	size_t dir = sk_dir_len(path, strlen(path));
 	int rc = 0;
 
-	while (dir && !rc && has_init(r, path, dir)) {
+	while (dir && !rc) { /* a folder without one may lie between */
 		uint32_t init = with(r, path, dir, "/__init__.py");
 
 		if (init != SK_PATHS_NONE && init != w->file &&

@@ -121,8 +121,10 @@ static int link_at(struct sk_resolver *r, const struct sk_want *w, const char *d
 	if (!sk_path_join(&r->path, dir, len, spec, strlen(spec)) || r->path.oom)
 		return 0;
 	hash = sk_paths_hash(SK_PATHS_SEED, sk_buf_str(&r->path), r->path.len);
-	for (const char *const *e = end; *e && r->path.len && file == SK_PATHS_NONE; e++)
-		file = sk_paths_find_end(r->paths, r->path.ptr, r->path.len, hash, *e);
+	for (const char *const *e = end; *e && file == SK_PATHS_NONE; e++)
+		if (r->path.len || **e == '/')
+			file = sk_paths_find_end(r->paths, sk_buf_str(&r->path), r->path.len, hash,
+			                         *e + !r->path.len);
 	if (file == SK_PATHS_NONE && sk_paths_is_dir(r->paths, sk_buf_str(&r->path), r->path.len))
 		*outcome = SK_TO_FILES;
 	return take(w, file, outcome);
