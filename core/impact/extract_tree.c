@@ -75,30 +75,31 @@ static void take_words(struct tree *t, size_t before)
 	}
 }
 
-static bool cut_end(struct tree *t, const char *tail, size_t len)
+static size_t without(const struct tree *t, size_t len, const char *tail)
 {
-	if (t->path.len < len || memcmp(t->path.ptr + t->path.len - len, tail, len) != 0)
-		return false;
-	sk_buf_truncate(&t->path, t->path.len - len);
-	return true;
+	size_t n = strlen(tail);
+
+	return len >= n && memcmp(t->path.ptr + len - n, tail, n) == 0 ? len - n : len;
 }
 
+/* The path itself is left as it is: the next leaf needs its beginning. */
 static int leaf(struct tree *t, size_t before, const char *at)
 {
-	size_t sep = strlen(t->separator);
-	const char *last = t->path.ptr + before;
+	size_t len = t->path.len;
 	bool all = false;
 
 	if (sk_buf_ok(&t->path))
 		return SK_EIO;
-	if (t->path.len == before)
+	if (len == before)
 		return 0;
-	if (before && is_word(last, t->path.len - before, "self"))
-		(void)cut_end(t, "self", 4);
-	else
-		all = cut_end(t, "*", 1);
-	(void)cut_end(t, t->separator, sep);
-	return t->path.len ? t->fn(t->ctx, t->path.ptr, t->path.len, all, at) : 0;
+	if (before && is_word(t->path.ptr + before, len - before, "self")) {
+		len = before;
+	} else {
+		len = without(t, len, "*");
+		all = len < t->path.len;
+	}
+	len = without(t, len, t->separator);
+	return len ? t->fn(t->ctx, t->path.ptr, len, all, at) : 0;
 }
 
 static int walk(struct tree *t, int depth)
