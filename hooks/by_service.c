@@ -83,6 +83,18 @@ static bool ask(char verb, const char *const *field, size_t n, int ms, struct sk
 	return false;
 }
 
+/* The index at hand is the working tree's own: the service knows what is in no other. */
+static bool own_index(const char *folder)
+{
+	const char *index = getenv("GIT_INDEX_FILE");
+	char own[PATH_MAX + 8], given[PATH_MAX];
+
+	if (!index || !*index)
+		return true;
+	(void)snprintf(own, sizeof own, "%s/index", folder);
+	return realpath(index, given) && strcmp(own, given) == 0;
+}
+
 bool sk_event_by_service(const char *event, const char *git, const char *common, int *status)
 {
 	const char *command = getenv("SK_HOOK_COMMAND"), *again = getenv("SK_HOOK_AGAIN");
@@ -92,6 +104,10 @@ bool sk_event_by_service(const char *event, const char *git, const char *common,
 	size_t n;
 
 	if (is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
+		return false;
+	/* what is about to be committed is in an index that the service does not know */
+	if ((strcmp(event, "pre-commit") == 0 || strcmp(event, "impact") == 0) &&
+	    !own_index(folder))
 		return false;
 	(void)snprintf(name, sizeof name, "%s%s", event, again && *again ? "-again" : "");
 	/* a backup may take long, but whether anybody is there shows at once */
@@ -106,18 +122,6 @@ bool sk_event_by_service(const char *event, const char *git, const char *common,
 		(void)fwrite(answer.data + n, 1, answer.len - n, stderr);
 	free(answer.data);
 	return true;
-}
-
-/* The index at hand is the working tree's own: the service knows what is in no other. */
-static bool own_index(const char *folder)
-{
-	const char *index = getenv("GIT_INDEX_FILE");
-	char own[PATH_MAX + 8], given[PATH_MAX];
-
-	if (!index || !*index)
-		return true;
-	(void)snprintf(own, sizeof own, "%s/index", folder);
-	return realpath(index, given) && strcmp(own, given) == 0;
 }
 
 bool sk_answer_by_service(const char *git, const char *common, bool doubt, const char *token)

@@ -39,7 +39,8 @@ extern char **environ;
 
 static const char *const events[] = { "pre-commit",  "pre-merge-commit", "post-checkout",
 	                              "post-merge",  "post-rewrite",     "pre-rebase",
-	                              "post-commit", "pre-applypatch",   NULL };
+	                              "post-commit", "pre-applypatch",   "commit-msg",
+	                              NULL };
 
 static void export_operation(const struct sk_operation *op)
 {
@@ -518,6 +519,18 @@ static const char *event_of(const char *name)
 	return NULL;
 }
 
+/* Only what pre-commit found can refuse the commit, and it has left word of that. */
+static int commit_msg(int argc, char **args)
+{
+	struct folders f;
+	char path[PATH_MAX];
+
+	if (!find_folders(&f) || !enabled(&f) || !join(path, f.git, "sk/gate") ||
+	    access(path, F_OK) != 0)
+		return 0;
+	return run_git_sk("commit-msg", argc, args, false) == REFUSED ? 1 : 0;
+}
+
 static int hook(const char *event, int argc, char **args)
 {
 	bool before = strncmp(event, "pre-", 4) == 0;
@@ -528,13 +541,18 @@ static int hook(const char *event, int argc, char **args)
 
 	if (disabled())
 		return 0;
+	if (strcmp(event, "commit-msg") == 0)
+		return commit_msg(argc, args);
 	sk_find_operation(&op);
 	if (op.ours)
 		return 0;
 	found = find_folders(&f);
 	/* the guard has just saved what this hook would save */
-	if (before && op.top && found && look_up_guard(&f, op.top) == COVERED)
-		return 0;
+	if (before && op.top && found && look_up_guard(&f, op.top) == COVERED) {
+		if (strcmp(event, "pre-commit") != 0)
+			return 0;
+		event = "impact"; /* no backup, only what is said about the commit */
+	}
 	export_operation(&op);
 	if (!found || !enabled(&f) || !sk_event_by_service(event, f.git, f.common, &status))
 		status = run_git_sk(event, argc, args, false);

@@ -153,7 +153,7 @@ bool sk_script_runs_legacy(const char *text, size_t len)
 /* Runs the client when it is there; `set -e`, `set -u` and $? are none the worse for it. */
 static void add_call(struct sk_buf *out, const char *program, const char *event)
 {
-	bool may_refuse = strncmp(event, "pre-", 4) == 0;
+	bool may_refuse = strncmp(event, "pre-", 4) == 0 || strcmp(event, "commit-msg") == 0;
 
 	(void)sk_buf_adds(out, "if [ -x ");
 	(void)sk_shell_quote(out, program);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "capture/backup.h"
 #include "command/command.h"
+#include "command/gate.h"
 #include "command/print.h"
 #include "command/registry.h"
 #include "command/report.h"
@@ -92,13 +93,18 @@ static int backup(const char *event, bool unchanged)
 {
 	struct sk_repo *repo = NULL;
 	int rc = sk_repo_open(".", &repo);
+	bool impact;
 
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
-	if (!rc)
+	impact = strcmp(event, "impact") == 0;
+	if (!rc && !impact)
 		rc = work(repo, event, unchanged);
 	if (rc)
 		sk_warn("no backup was made: %s", sk_error_message());
+	/* what this prints goes to the client, and so to whoever commits */
+	if (repo && repo->enabled && (impact || strcmp(event, "pre-commit") == 0))
+		sk_gate_summary(repo);
 	sk_repo_close(repo);
 	return rc;
 }

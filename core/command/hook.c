@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "capture/backup.h"
 #include "command/command.h"
+#include "command/gate.h"
 #include "hooks/install.h"
 #include "restore/restore.h"
 #include "store/keep.h"
@@ -102,6 +103,7 @@ int sk_hook_event(struct sk_repo *repo, const char *event)
 int sk_hook_main(int argc, char **argv)
 {
 	struct sk_repo *repo = NULL;
+	bool impact;
 	int rc, failed = 0; /* 1 is for the client alone, which never fails git for it */
 
 	if (argc < 1)
@@ -112,11 +114,18 @@ int sk_hook_main(int argc, char **argv)
 	sk_clear_git_env();
 	if (rc == SK_EREPO || rc == SK_EKIND || (!rc && !repo->enabled))
 		goto out;
-	if (!rc)
+	if (!rc && strcmp(argv[0], "commit-msg") == 0) {
+		failed = argc > 1 ? sk_gate_message(repo, argv[1]) : 0;
+		goto out;
+	}
+	impact = strcmp(argv[0], "impact") == 0;
+	if (!rc && !impact)
 		rc = sk_hook_event(repo, argv[0]);
 	if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
 	failed = rc != 0;
+	if (repo && (impact || strcmp(argv[0], "pre-commit") == 0))
+		sk_gate_summary(repo);
 out:
 	sk_repo_close(repo);
 	return failed;
