@@ -130,7 +130,7 @@ static enum sk_group group_of(const char *name)
 }
 
 /* Those of the code's named groups with numbers from `low` to below `high`. */
-static void find_groups(const pcre2_code *code, uint32_t low, uint32_t high, struct sk_groups *out)
+static int find_groups(const pcre2_code *code, uint32_t low, uint32_t high, struct sk_groups *out)
 {
 	uint32_t n = 0, size = 0;
 	PCRE2_SPTR table = NULL;
@@ -142,10 +142,14 @@ static void find_groups(const pcre2_code *code, uint32_t low, uint32_t high, str
 		uint32_t number = (uint32_t)table[0] << 8 | table[1];
 		enum sk_group g = group_of((const char *)table + 2);
 
-		if (g < SK_GROUP_COUNT && number >= low && number < high &&
-		    out->n[g] < SK_RULES_GROUPS)
-			out->number[g][out->n[g]++] = (uint16_t)number;
+		if (g == SK_GROUP_COUNT || number < low || number >= high)
+			continue;
+		if (out->n[g] == SK_RULES_GROUPS)
+			return sk_error(SK_EUSAGE, "a group of the same name more than %d times",
+			                SK_RULES_GROUPS);
+		out->number[g][out->n[g]++] = (uint16_t)number;
 	}
+	return 0;
 }
 
 static int compile_item(struct sk_rules *rules, struct sk_rule *rule, unsigned *line)
@@ -160,30 +164,34 @@ static int compile_item(struct sk_rules *rules, struct sk_rule *rule, unsigned *
 	sk_buf_free(&b.text);
 	if (rc)
 		return rc;
-	find_groups(rule->item_code, 1, UINT32_MAX, &rule->item_groups);
+	*line = rule->item.line;
+	rc = find_groups(rule->item_code, 1, UINT32_MAX, &rule->item_groups);
 	(void)pcre2_pattern_info(rule->item_code, PCRE2_INFO_CAPTURECOUNT, &groups);
 	if (groups > rules->max_groups)
 		rules->max_groups = groups;
-	return 0;
+	return rc;
 }
 
-static void number_groups(struct sk_rules *rules)
+static int number_groups(struct sk_rules *rules, unsigned *line)
 {
 	uint32_t high = 0;
 	char name[32];
+	int rc = 0;
 
 	(void)pcre2_pattern_info(rules->code, PCRE2_INFO_CAPTURECOUNT, &high);
 	high++;
-	for (size_t i = rules->n; i--;) {
+	for (size_t i = rules->n; !rc && i--;) {
 		struct sk_rule *r = &rules->rule[i];
 		int number;
 
 		(void)snprintf(name, sizeof name, "r%zu", i);
 		number = pcre2_substring_number_from_name(rules->code, (PCRE2_SPTR)name);
 		r->whole = number > 0 ? (uint16_t)number : 0;
-		find_groups(rules->code, r->whole, high, &r->groups);
+		*line = r->pattern.line;
+		rc = find_groups(rules->code, r->whole, high, &r->groups);
 		high = r->whole;
 	}
+	return rc;
 }
 
 int sk_rules_compile(struct sk_rules *rules, unsigned *line)
@@ -206,7 +214,7 @@ int sk_rules_compile(struct sk_rules *rules, unsigned *line)
 	rc = compile(&b, &rules->code, line);
 	sk_buf_free(&b.text);
 	if (!rc)
-		number_groups(rules);
+		rc = number_groups(rules, line);
 	for (size_t i = 0; !rc && i < rules->n; i++)
 		if (rules->rule[i].item.text)
 			rc = compile_item(rules, &rules->rule[i], line);

@@ -21,7 +21,7 @@
 
 #include "base/buf.h"
 
-enum { SK_RULES_MAX = 48, SK_RULES_GROUPS = 6, SK_RULES_DEFINES = 24 };
+enum { SK_RULES_MAX = 48, SK_RULES_GROUPS = 16, SK_RULES_DEFINES = 24 };
 
 /* What a named group of a pattern is; the same name may stand in several branches. */
 enum sk_group { SK_GROUP_SPEC, SK_GROUP_NAME, SK_GROUP_LIST, SK_GROUP_TYPE, SK_GROUP_COUNT };
