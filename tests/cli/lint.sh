@@ -267,4 +267,117 @@ migration-drop db/migrate/1_a.rb:3
 migration-drop shop/migrations/0001_a.py:4"
 }
 
+# shop: a small project in Python; pay() is used in two files
+shop() {
+	git init -q r && cd r && mkdir -p shop docs tests
+	printf 'def process_payment(data):\n    return data\n\n\nclass Ledger:\n    pass\n' >shop/payment.py
+	printf 'from shop.payment import process_payment\n\n\ndef checkout(cart):\n    # process_payment is fine\n    return process_payment(cart)\n' >shop/cart.py
+	printf 'from shop import payment\n\n\ndef refund(x):\n    return payment.process_payment(-x)\n' >shop/refund.py
+	printf 'def other(x):\n    return x.process_payment()\n' >shop/unrelated.py
+	echo 'process_payment is described here' >docs/readme.md
+	git add . && git commit -qm first
+}
+
+t_removal_while_in_use() {
+	shop
+	printf 'class Ledger:\n    pass\n' >shop/payment.py
+	code 1 git sk lint --json
+	eq "$(rules)" "removed-in-use shop/cart.py:1"
+	has "$W.out" "'process_payment' is removed from shop/payment.py and still used here (and in shop/cart.py:6, shop/refund.py:5)"
+	hasnt "$W.out" "unrelated"
+	hasnt "$W.out" "readme"
+	# nothing of it is staged
+	code 0 git sk lint --staged
+	git add -A
+	code 1 git sk lint --staged --json
+	eq "$(rules)" "removed-in-use shop/cart.py:1"
+	git commit -qm gone
+	code 1 git sk lint --since HEAD~1 --json
+	eq "$(rules)" "removed-in-use shop/cart.py:1"
+}
+
+t_removal_of_a_whole_file() {
+	shop && git rm -q shop/payment.py
+	code 1 git sk lint --staged --json
+	eq "$(rules)" "removed-in-use shop/cart.py:1"
+	git commit -qm gone && git checkout -q HEAD~1 -- shop/payment.py
+	# back again, only moved
+	git mv shop/payment.py shop/pay.py
+	code 0 git sk lint --staged --json
+	eq "$(rules)" ""
+}
+
+t_removal_step_by_step_is_fine() {
+	shop
+	# 1: the new one beside the old one
+	printf 'def process_payment_v2(data):\n    return [data]\n' >>shop/payment.py
+	git add . && code 0 git sk lint --staged --json && eq "$(rules)" "" && git commit -qm add
+	# 2: the users move
+	sed -i 's/process_payment/process_payment_v2/' shop/cart.py shop/refund.py
+	git add . && code 0 git sk lint --staged --json && eq "$(rules)" "" && git commit -qm move
+	# 3: the old one goes
+	sed -i '1,3d' shop/payment.py
+	git add . && code 0 git sk lint --staged --json && eq "$(rules)" "" && git commit -qm remove
+	code 0 git sk lint --since HEAD~3 --json
+	eq "$(rules)" ""
+}
+
+t_removal_in_the_commit_of_its_replacement() {
+	shop && git checkout -qb topic
+	sed -i 's/process_payment/process_payment_v2/' shop/cart.py shop/refund.py shop/payment.py
+	code 0 git sk lint --json
+	eq "$(rules)" "replaced-in-one-step shop/payment.py:1"
+	has "$W.out" "'process_payment' is removed from shop/payment.py in the commit that adds 'process_payment_v2', to which 2 users were moved"
+	git commit -qam "in one step" && echo x >x && git add x && git commit -qm more
+	code 0 git sk lint --since main --json
+	eq "$(rules)" "replaced-in-one-step shop/payment.py:1"
+	eq "$(json "$W.out" 'd["findings"][0]["commit"]')" "$(git rev-parse HEAD~1)"
+}
+
+t_removal_ignored_with_a_reason() {
+	shop && printf 'class Ledger:\n    pass\n' >shop/payment.py
+	sed -i '1i # sk:ignore removed-in-use the build puts it in' shop/cart.py
+	code 0 git sk lint --json
+	eq "$(rules)" ""
+}
+
+# use LANGUAGE-FILE TEXT... : pairs of files, committed; then the definition goes
+t_removal_in_other_languages() {
+	git init -q r && cd r && mkdir -p pkg cmd
+	printf '#include "x.h"\nint old_helper(int a)\n{\n\treturn a;\n}\n\nstatic int\nother_helper(void) {\n\treturn 0;\n}\n' >x.c
+	printf 'int old_helper(int a);\n' >x.h
+	printf '#include "x.h"\nint go(void)\n{\n\treturn old_helper(1);\n}\n' >y.c
+	printf 'export function oldThing(a) {\n}\nexport const kept = 1;\n' >thing.ts
+	printf 'import { oldThing } from "./thing";\noldThing(1);\n' >page.tsx
+	printf 'oldThing();\n' >stranger.js
+	printf 'package pkg\n\nfunc OldFunc() {}\n' >pkg/a.go
+	printf 'package pkg\n\nfunc Use() { OldFunc() }\n' >pkg/b.go
+	printf 'package main\n\nimport "x/pkg"\n\nfunc Two() { pkg.OldFunc() }\n' >cmd/c.go
+	printf 'public final class OldService {\n}\n' >OldService.java
+	printf 'import a.b.OldService;\nclass User { OldService s; }\n' >User.java
+	printf 'pub fn old_rust() {}\n' >rusty.rs
+	printf 'use crate::rusty::old_rust;\nfn x() { old_rust() }\n' >user.rs
+	printf 'class OldModel\nend\n' >old_model.rb
+	printf 'OldModel.new\n' >user.rb
+	printf '<?php\nfinal class OldPhp {}\n' >old.php
+	printf '<?php\n$x = new OldPhp();\n' >user.php
+	printf 'old_shell() {\n  :\n}\n' >lib.sh
+	printf '. ./lib.sh\nold_shell\n' >main.sh
+	git add . && git commit -qm first
+	for f in x.c thing.ts pkg/a.go OldService.java rusty.rs old_model.rb old.php lib.sh; do echo >"$f"; done
+	code 1 git sk lint --json
+	eq "$(rules)" "removed-in-use User.java:1
+removed-in-use cmd/c.go:5
+removed-in-use main.sh:2
+removed-in-use page.tsx:1
+removed-in-use user.php:2
+removed-in-use user.rb:1
+removed-in-use user.rs:1
+removed-in-use x.h:1"
+	has "$W.out" "'OldFunc' is removed from pkg/a.go and still used here (and in pkg/b.go:3)"
+	has "$W.out" "(and in page.tsx:2)"
+	has "$W.out" "(and in y.c:4)"
+	hasnt "$W.out" "stranger"
+}
+
 run_tests
