@@ -13,6 +13,8 @@ enum { LEAST = 4 }; /* letters: shorter names are everywhere */
 struct sk_definitions_of {
 	struct sk_patterns *files;
 	pcre2_code *pattern;
+	pcre2_code *local;               /* on the bytes of the definition; NULL: none is */
+	struct sk_patterns *local_files; /* NULL: in all */
 	struct sk_strv comment;
 	enum sk_scope scope;
 };
@@ -28,8 +30,8 @@ static int load_language(const struct sk_ini_rule *r, struct sk_definitions_of *
 {
 	static const char *const word[] = { "module", "package", "global" };
 	const char *scope = sk_ini_rule_get(r, "scope");
-	struct sk_strv files = SK_STRV_INIT;
-	int rc = sk_ini_rule_check(r, "files scope comment pattern");
+	struct sk_strv files = SK_STRV_INIT, local = SK_STRV_INIT;
+	int rc = sk_ini_rule_check(r, "files scope comment pattern local local_files");
 
 	for (size_t i = 0; !rc && i <= 3; i++) {
 		if (i == 3)
@@ -52,7 +54,14 @@ static int load_language(const struct sk_ini_rule *r, struct sk_definitions_of *
 		rc = sk_ini_rule_pattern(r, "pattern", PCRE2_NEVER_BACKSLASH_C, &out->pattern);
 	if (!rc && !out->pattern)
 		rc = sk_ini_rule_error(r, NULL, "a language needs a pattern");
+	if (!rc)
+		rc = sk_ini_rule_pattern(r, "local", PCRE2_NEVER_BACKSLASH_C, &out->local);
+	if (!rc)
+		rc = sk_ini_rule_words(r, "local_files", &local);
+	if (!rc && local.n)
+		rc = sk_patterns_new(&local, false, &out->local_files);
 	sk_strv_free(&files);
+	sk_strv_free(&local);
 	return rc;
 }
 
@@ -88,7 +97,9 @@ void sk_definitions_free(struct sk_definitions *d)
 		return;
 	for (size_t i = 0; i < d->n; i++) {
 		sk_patterns_free(d->language[i].files);
+		sk_patterns_free(d->language[i].local_files);
 		pcre2_code_free(d->language[i].pattern);
+		pcre2_code_free(d->language[i].local);
 		sk_strv_free(&d->language[i].comment);
 	}
 	free(d->language);
@@ -132,7 +143,8 @@ static bool says_nothing(const struct sk_definitions *d, const char *name, size_
 	return name[0] == '_' && name[1] == '_'; /* Python's own */
 }
 
-static int add(struct sk_definition_list *list, const char *name, size_t len, uint32_t line)
+static int add(struct sk_definition_list *list, const char *name, size_t len, uint32_t line,
+               bool local)
 {
 	if (list->n == list->cap) {
 		size_t cap = list->cap ? list->cap * 2 : 32;
@@ -143,13 +155,17 @@ static int add(struct sk_definition_list *list, const char *name, size_t len, ui
 		list->item = item;
 		list->cap = cap;
 	}
-	list->item[list->n++] = (struct sk_definition){ name, len, line };
+	list->item[list->n++] = (struct sk_definition){ name, len, line, local };
 	return 0;
 }
 
 int sk_definitions_list(const struct sk_definitions *d, const struct sk_definitions_of *language,
-                        const char *text, size_t len, struct sk_definition_list *out)
+                        const char *path, const char *text, size_t len,
+                        struct sk_definition_list *out)
 {
+	bool may_be_local = language->local &&
+	                    (!language->local_files ||
+	                     sk_patterns_match(language->local_files, path, strlen(path), false));
 	pcre2_match_context *context = sk_match_context();
 	pcre2_match_data *data = pcre2_match_data_create(8, NULL);
 	size_t at = 0, counted = 0;
@@ -158,7 +174,9 @@ int sk_definitions_list(const struct sk_definitions *d, const struct sk_definiti
 	int rc = context && data ? 0 : sk_error_oom();
 
 	while (!rc && found && at <= len) {
+		bool local = false;
 		const PCRE2_SIZE *v;
+		size_t from, to, name, name_end;
 
 		rc = sk_match(language->pattern, text, len, at, 0, data, context, &found);
 		if (rc || !found)
@@ -168,9 +186,17 @@ int sk_definitions_list(const struct sk_definitions *d, const struct sk_definiti
 		if (v[2] == PCRE2_UNSET || v[3] <= v[2] ||
 		    says_nothing(d, text + v[2], v[3] - v[2]))
 			continue;
-		for (; counted < v[2]; counted++)
+		from = v[0];
+		to = v[1];
+		name = v[2];
+		name_end = v[3];
+		for (; counted < name; counted++)
 			line += text[counted] == '\n';
-		rc = add(out, text + v[2], v[3] - v[2], line);
+		if (may_be_local)
+			rc = sk_match(language->local, text + from, to - from, 0, 0, data, context,
+			              &local);
+		if (!rc)
+			rc = add(out, text + name, name_end - name, line, local);
 	}
 	pcre2_match_data_free(data);
 	pcre2_match_context_free(context);

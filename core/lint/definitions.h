@@ -24,6 +24,7 @@ struct sk_definition {
 	const char *name; /* in the text, not terminated */
 	size_t len;
 	uint32_t line;
+	bool local; /* no other file can use it: C's static, what JavaScript does not export */
 };
 
 struct sk_definition_list {
@@ -43,8 +44,8 @@ bool sk_definitions_comment(const struct sk_definitions_of *language, const char
 /* Adds those of the text.  Names that say nothing (too short, or of [names] skip) are left out.
  * SK_EIO: a limit was met, or no memory. */
 int sk_definitions_list(const struct sk_definitions *definitions,
-                        const struct sk_definitions_of *language, const char *text, size_t len,
-                        struct sk_definition_list *out);
+                        const struct sk_definitions_of *language, const char *path,
+                        const char *text, size_t len, struct sk_definition_list *out);
 void sk_definition_list_clear(struct sk_definition_list *list);
 
 #endif

@@ -24,7 +24,7 @@ struct name {
 	const char *path; /* of the file that it is removed from, or added to */
 	const struct sk_definitions_of *language;
 	uint32_t line;
-	bool moved;
+	bool local, moved;
 	/* uses: the first, how many, and the next few as text */
 	char *used_in;
 	uint32_t used_at;
@@ -72,7 +72,9 @@ static int add_name(struct names *names, const struct sk_definition *d, const ch
 		names->cap = cap;
 	}
 	one = &names->item[names->n];
-	*one = (struct name){ .path = path, .language = language, .line = d->line };
+	*one = (struct name){
+		.path = path, .language = language, .line = d->line, .local = d->local
+	};
 	one->name = strndup(d->name, d->len);
 	if (!one->name)
 		return sk_error_oom();
@@ -145,18 +147,17 @@ static bool read_both(const struct check *c, const struct sk_lint_file *f, struc
 	return fine && !too_large(&b->old_text) && !too_large(&b->new_text);
 }
 
-static int list(const struct check *c, const struct sk_definitions_of *language,
-                const struct sk_buf *text, struct sk_definition_list *out)
+/* False: a text made to be hard is not judged. */
+static bool list(const struct check *c, const struct sk_definitions_of *language, const char *path,
+                 const struct sk_buf *text, struct sk_definition_list *out)
 {
-	int rc = language && text->len
-	                 ? sk_definitions_list(c->definitions, language, text->ptr, text->len, out)
-	                 : 0;
+	bool fine =
+	        !language || !text->len ||
+	        sk_definitions_list(c->definitions, language, path, text->ptr, text->len, out) == 0;
 
-	if (rc) { /* a text made to be hard is not judged */
-		sk_definition_list_clear(out);
+	if (!fine)
 		sk_error_clear();
-	}
-	return 0;
+	return fine;
 }
 
 static int compare_file(struct check *c, const struct sk_lint_file *f)
@@ -167,10 +168,10 @@ static int compare_file(struct check *c, const struct sk_lint_file *f)
 	struct both b = { 0 };
 	int rc = 0;
 
-	if ((!before && !after) || !read_both(c, f, &b))
+	if ((!before && !after) || !read_both(c, f, &b) ||
+	    !list(c, before, old_path, &b.old_text, &b.old) ||
+	    !list(c, after, f->path, &b.new_text, &b.now))
 		goto out;
-	(void)list(c, before, &b.old_text, &b.old);
-	(void)list(c, after, &b.new_text, &b.now);
 	for (size_t i = 0; !rc && i < b.old.n; i++)
 		if (!has_definition(&b.now, b.old.item[i].name, b.old.item[i].len))
 			rc = add_name(&c->removed, &b.old.item[i], old_path, before);
@@ -277,8 +278,10 @@ static bool can_mean(const struct name *r, const char *path, const struct sk_buf
 {
 	enum sk_scope scope = sk_definitions_scope(r->language);
 
-	if (scope == SK_SCOPE_GLOBAL || strcmp(path, r->path) == 0)
+	if (strcmp(path, r->path) == 0)
 		return true;
+	if (r->local || scope == SK_SCOPE_GLOBAL)
+		return !r->local;
 	if (scope == SK_SCOPE_PACKAGE && same_folder(path, r->path))
 		return true;
 	return *mention && find_word(text->ptr, text->len, 0, mention) < text->len;
@@ -379,12 +382,12 @@ static int look_into(struct check *c, const struct sk_words_at *found, size_t fr
 	struct sk_buf text = SK_BUF_INIT;
 	int rc = language ? read_state(c, path, &text) : SK_ENO;
 
-	if (rc || !text.len || too_large(&text)) {
+	if (rc || !text.len || too_large(&text) || !list(c, language, path, &text, &defined)) {
 		sk_error_clear();
+		sk_definition_list_clear(&defined);
 		sk_buf_free(&text);
 		return 0;
 	}
-	(void)list(c, language, &text, &defined);
 	for (size_t i = 0; !rc && i < c->removed.n; i++) {
 		struct name *r = &c->removed.item[i];
 		bool here = false;
