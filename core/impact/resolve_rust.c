@@ -306,6 +306,26 @@ static uint32_t deepest(struct sk_resolver *r, const char *dir, size_t len, cons
 	return best;
 }
 
+/* `mod a { mod b; }` has a folder a: the only file of that name in a folder one further down. */
+static uint32_t inner_child(const struct sk_resolver *r, const struct place *p, const char *name)
+{
+	uint32_t from, to = sk_paths_below(r->paths, sk_buf_str(&p->own), p->own.len, &from);
+	uint32_t found = SK_PATHS_NONE;
+	size_t skip = p->own.len + (p->own.len > 0), n = strlen(name);
+
+	for (; from < to; from++) {
+		const char *slash = strchr(r->paths->path[from] + skip, '/');
+
+		if (!slash || strncmp(slash + 1, name, n) != 0 ||
+		    (strcmp(slash + 1 + n, ".rs") != 0 && strcmp(slash + 1 + n, "/mod.rs") != 0))
+			continue;
+		if (found != SK_PATHS_NONE)
+			return SK_PATHS_NONE;
+		found = from;
+	}
+	return found;
+}
+
 static int child(struct sk_resolver *r, const struct sk_want *w, const struct place *p,
                  enum sk_outcome *outcome)
 {
@@ -315,6 +335,8 @@ static int child(struct sk_resolver *r, const struct sk_want *w, const struct pl
 		file = at(r, w->path, w->dir_len, w->import->name);
 	else
 		file = deepest(r, sk_buf_str(&p->own), p->own.len, w->import->spec);
+	if (file == SK_PATHS_NONE && !w->import->name)
+		file = inner_child(r, p, w->import->spec);
 	if (file == SK_PATHS_NONE)
 		return 0;
 	*outcome = SK_TO_FILES;

@@ -408,6 +408,7 @@ static void rust(void **state)
 		{ "src/db.rs", SK_IMPORT_CHILD, "pool", NULL, "src/db/pool.rs" },
 		{ "src/net/mod.rs", SK_IMPORT_CHILD, "tcp", NULL, "src/net/tcp.rs" },
 		{ "src/lib.rs", SK_IMPORT_CHILD, "odd", "other/place.rs", "src/other/place.rs" },
+		{ "src/lib.rs", SK_IMPORT_CHILD, "place", NULL, "src/other/place.rs" },
 		{ "src/lib.rs", SK_IMPORT_CHILD, "none", NULL, "NOWHERE" },
 		{ "src/net/tcp.rs", P, "crate::db::pool::Pool", NULL, "src/db/pool.rs" },
 		{ "src/net/tcp.rs", P, "crate::Thing", NULL, "src/lib.rs" },
