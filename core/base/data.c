@@ -28,9 +28,9 @@ static int beside_program(struct sk_buf *out)
 		if (SK_BINDIR[i] == '/')
 			same = i;
 	(void)sk_buf_adds(out, exe);
-	for (const char *p = SK_BINDIR + same; (p = strchr(p, '/')); p++)
+	for (const char *p = &SK_BINDIR[same]; (p = strchr(p, '/')); p++)
 		(void)sk_buf_adds(out, "/..");
-	(void)sk_buf_adds(out, SK_DATADIR + same);
+	(void)sk_buf_adds(out, &SK_DATADIR[same]);
 	return sk_buf_ok(out);
 }
 
