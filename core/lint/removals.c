@@ -333,6 +333,36 @@ static bool is_use(const struct name *r, const struct sk_buf *text, size_t at, c
 	return is_import(line, (size_t)((eol ? eol : text->ptr + text->len) - line));
 }
 
+/* "def NAME", "class NAME", "NAME = ...": a definition that stands deeper than rules look for one.
+ */
+static bool is_definition(const char *text, size_t len, size_t at, size_t n)
+{
+	static const char *const word[] = { "def",  "class", "function",  "fn",
+		                            "func", "trait", "interface", "const",
+		                            "let",  "var",   "define" };
+	size_t from = at, to = at + n, end;
+
+	while (from && (text[from - 1] == ' ' || text[from - 1] == '\t'))
+		from--;
+	while (to < len && (text[to] == ' ' || text[to] == '\t'))
+		to++;
+	if (!from || text[from - 1] == '\n')
+		return to + 1 < len && text[to] == '=' && text[to + 1] != '=';
+	for (end = from; from && word_char(text[from - 1]); from--)
+		;
+	for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+		if (end - from == strlen(word[i]) && memcmp(text + from, word[i], end - from) == 0)
+			return true;
+	return false;
+}
+
+/* "NAME", 'NAME': it may be anything. */
+static bool is_quoted(const char *text, size_t len, size_t at, size_t n)
+{
+	return at && at + n < len && (text[at - 1] == '"' || text[at - 1] == '\'') &&
+	       text[at + n] == text[at - 1];
+}
+
 static int note_use(struct name *r, const char *path, uint32_t line)
 {
 	r->uses++;
@@ -365,7 +395,12 @@ static int uses_in(struct name *r, const char *path, const struct sk_buf *text)
 	     at = find_word(text->ptr, text->len, at + 1, r->name)) {
 		for (; counted < at; counted++)
 			line += text->ptr[counted] == '\n';
-		if (line != last && is_use(r, text, at, mention)) {
+		if (is_definition(text->ptr, text->len, at, strlen(r->name))) {
+			r->moved = true;
+			break;
+		}
+		if (line != last && !is_quoted(text->ptr, text->len, at, strlen(r->name)) &&
+		    is_use(r, text, at, mention)) {
 			last = line;
 			rc = note_use(r, path, line);
 		}

@@ -557,62 +557,12 @@ static int statement(struct read *r)
 	return 0;
 }
 
-/* CREATE TRIGGER, FUNCTION, PROCEDURE with BEGIN ... END have semicolons inside. */
-static bool has_body(const struct sk_sql_token *t, size_t n)
-{
-	bool made = false, begin = false;
-
-	for (size_t i = 0; i < n; i++) {
-		made = made ||
-		       (i < 8 && (sk_sql_is(&t[i], "trigger") || sk_sql_is(&t[i], "function") ||
-		                  sk_sql_is(&t[i], "procedure")));
-		begin = begin || sk_sql_is(&t[i], "begin");
-	}
-	return n && sk_sql_is(&t[0], "create") && made && begin;
-}
-
-static size_t statement_end(const struct sk_sql *sql, size_t from)
-{
-	for (size_t i = from; i < sql->n; i++) {
-		const struct sk_sql_token *t = &sql->token[i];
-
-		/* GO on a line of its own, as SQL Server's tools have it */
-		if (sk_sql_is(t, "go") && i > from && t->line > t[-1].line &&
-		    (i + 1 == sql->n || t[1].line > t->line))
-			return i;
-		if (t->kind != SK_SQL_PUNCT || *t->p != ';')
-			continue;
-		if (!has_body(&sql->token[from], i - from) || sk_sql_is(&t[-1], "end"))
-			return i;
-	}
-	return sql->n;
-}
-
 static void transaction(struct read *r)
 {
 	if (at(r, 0, "begin") || (at(r, 0, "start") && at(r, 1, "transaction")))
 		r->in_transaction = true;
 	else if (at(r, 0, "commit") || at(r, 0, "rollback") || at(r, 0, "end"))
 		r->in_transaction = false;
-}
-
-static void hint(const struct sk_sql *sql, struct sk_ops *out)
-{
-	static const struct {
-		const char *word;
-		enum sk_database is;
-	} tell[] = { { "engine", SK_DB_MYSQL },          { "auto_increment", SK_DB_MYSQL },
-		     { "autoincrement", SK_DB_SQLITE },  { "pragma", SK_DB_SQLITE },
-		     { "concurrently", SK_DB_POSTGRES }, { "timestamptz", SK_DB_POSTGRES },
-		     { "jsonb", SK_DB_POSTGRES },        { "nvarchar", SK_DB_OTHER },
-		     { "varchar2", SK_DB_OTHER },        { "go", SK_DB_OTHER } };
-
-	if (sql->backticks)
-		out->hint = SK_DB_MYSQL;
-	for (size_t i = 0; out->hint == SK_DB_UNKNOWN && i < sql->n; i++)
-		for (size_t k = 0; k < sizeof tell / sizeof *tell; k++)
-			if (sk_sql_is(&sql->token[i], tell[k].word))
-				out->hint = tell[k].is;
 }
 
 int sk_read_sql(const char *text, size_t len, uint32_t line, struct sk_ops *out)
@@ -622,9 +572,9 @@ int sk_read_sql(const char *text, size_t len, uint32_t line, struct sk_ops *out)
 	int rc = sk_sql_lex(text, len, line, &sql);
 
 	r.in_transaction = sql.has_runner && !sql.no_transaction;
-	hint(&sql, out);
+	out->hint = sk_sql_hint(&sql, out->hint);
 	for (size_t i = 0; !rc && i < sql.n;) {
-		size_t end = statement_end(&sql, i);
+		size_t end = sk_sql_statement_end(&sql, i);
 
 		r.t = &sql.token[i];
 		r.n = end - i;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lint/migration.h"
+
 enum sk_sql_kind { SK_SQL_WORD, SK_SQL_QUOTED, SK_SQL_STRING, SK_SQL_NUMBER, SK_SQL_PUNCT };
 
 struct sk_sql_token {
@@ -31,5 +33,9 @@ int sk_sql_lex(const char *text, size_t len, uint32_t line, struct sk_sql *out);
 void sk_sql_free(struct sk_sql *sql);
 /* Whether the token is that keyword (lower case). */
 bool sk_sql_is(const struct sk_sql_token *t, const char *word);
+/* The number of the token that ends the statement which begins at `from`; sql->n: none does. */
+size_t sk_sql_statement_end(const struct sk_sql *sql, size_t from);
+/* Which database it is for, when `hint` does not say it yet. */
+enum sk_database sk_sql_hint(const struct sk_sql *sql, enum sk_database hint);
 
 #endif

@@ -218,3 +218,53 @@ int sk_sql_lex(const char *text, size_t len, uint32_t line, struct sk_sql *out)
 		rc = one(&x);
 	return rc;
 }
+
+/* CREATE TRIGGER, FUNCTION, PROCEDURE with BEGIN ... END have semicolons inside. */
+static bool has_body(const struct sk_sql_token *t, size_t n)
+{
+	bool made = false, begin = false;
+
+	for (size_t i = 0; i < n; i++) {
+		made = made ||
+		       (i < 8 && (sk_sql_is(&t[i], "trigger") || sk_sql_is(&t[i], "function") ||
+		                  sk_sql_is(&t[i], "procedure")));
+		begin = begin || sk_sql_is(&t[i], "begin");
+	}
+	return n && sk_sql_is(&t[0], "create") && made && begin;
+}
+
+size_t sk_sql_statement_end(const struct sk_sql *sql, size_t from)
+{
+	for (size_t i = from; i < sql->n; i++) {
+		const struct sk_sql_token *t = &sql->token[i];
+
+		/* GO on a line of its own, as SQL Server's tools have it */
+		if (sk_sql_is(t, "go") && i > from && t->line > t[-1].line &&
+		    (i + 1 == sql->n || t[1].line > t->line))
+			return i;
+		if (t->kind != SK_SQL_PUNCT || *t->p != ';')
+			continue;
+		if (!has_body(&sql->token[from], i - from) || sk_sql_is(&t[-1], "end"))
+			return i;
+	}
+	return sql->n;
+}
+
+enum sk_database sk_sql_hint(const struct sk_sql *sql, enum sk_database hint)
+{
+	static const struct {
+		const char *word;
+		enum sk_database is;
+	} tell[] = { { "auto_increment", SK_DB_MYSQL }, { "autoincrement", SK_DB_SQLITE },
+		     { "pragma", SK_DB_SQLITE },        { "concurrently", SK_DB_POSTGRES },
+		     { "timestamptz", SK_DB_POSTGRES }, { "jsonb", SK_DB_POSTGRES },
+		     { "nvarchar", SK_DB_OTHER },       { "varchar2", SK_DB_OTHER } };
+
+	if (sql->backticks)
+		hint = SK_DB_MYSQL;
+	for (size_t i = 0; hint == SK_DB_UNKNOWN && i < sql->n; i++)
+		for (size_t k = 0; k < sizeof tell / sizeof *tell; k++)
+			if (sk_sql_is(&sql->token[i], tell[k].word))
+				hint = tell[k].is;
+	return hint;
+}
