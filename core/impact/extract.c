@@ -14,7 +14,7 @@ enum {
 	STEP = 256,
 	WINDOW = 16 << 20,
 	CALLS_PER_LOOK = 16,
-	BASE_MS = 3000,
+	BASE_MS = 2000,
 	NS_PER_BYTE = 300, /* normal are 10 with JIT, 100 without */
 	ERRORS_MAX = 16,
 	DEPTH_MAX = 4, /* languages inside of languages */
@@ -53,21 +53,13 @@ static int64_t thread_ns(void)
 /* From 1; the places asked for mostly come in order. */
 static uint32_t line_of(struct scan *s, const char *at)
 {
-	for (; s->seen < at; s->line++) {
-		const char *eol = memchr(s->seen, '\n', (size_t)(at - s->seen));
+	const char *p = s->seen;
 
-		if (!eol)
-			break;
-		s->seen = eol + 1;
-	}
-	while (s->seen > at) {
-		const char *eol = memrchr(at, '\n', (size_t)(s->seen - at));
-
-		if (!eol)
-			break;
-		s->seen = eol;
+	for (; p < at && (p = memchr(p, '\n', (size_t)(at - p))); p++)
+		s->line++;
+	for (p = s->seen; p && p > at && (p = memrchr(at, '\n', (size_t)(p - at)));)
 		s->line--;
-	}
+	s->seen = at;
 	return s->line;
 }
 

@@ -15,7 +15,8 @@ struct sk_paths {
 	uint32_t n;
 	uint32_t *slot; /* of the hash table: number + 1 */
 	uint32_t mask;
-	uint32_t *by_name; /* numbers sorted by the text read backwards; made when first asked for */
+	uint32_t
+	        *by_name; /* numbers sorted by the text read backwards; made when first asked for */
 };
 
 /* `path` must outlive the set. */

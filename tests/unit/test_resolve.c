@@ -98,7 +98,7 @@ static void check(const char *rules, const char *files, const struct setting *te
 		                 0);
 	}
 	for (; e->from; e++) {
-		struct sk_import one = { e->spec, e->name, 1, e->kind, false };
+		struct sk_import one = { e->spec, e->name, 1, (uint8_t)e->kind, false };
 		enum sk_outcome outcome;
 		uint32_t file = sk_paths_find(&set, e->from, strlen(e->from));
 
