@@ -111,6 +111,51 @@ t_cycles() {
 	[ ! -e .git/sk ] || die "a repository that is not enabled was written to"
 }
 
+t_compile_commands() {
+	git init -q c && cd c && mkdir -p src gen/one gen/two build
+	echo '#include "conf.h"' >src/a.c && echo '#include <conf.h>' >src/b.c && echo >gen/one/conf.h && echo >gen/two/conf.h
+	echo build >.gitignore && git add -A && git commit -qm first
+	code 0 git sk impact --json gen/two/conf.h
+	eq "$(field "$W.out" 'o["affected"], o["ambiguous"]')" "([], 2)"
+	cat >build/compile_commands.json <<-END
+		[{"directory": "$PWD/build", "file": "../src/a.c", "command": "cc -I ../gen/one -DX='a b' -c ../src/a.c"},
+		 {"directory": "$PWD/build", "file": "$PWD/src/b.c", "arguments": ["cc", "-I$PWD/gen/two", "-I/usr/include", "-c", "b.c"]}]
+	END
+	code 0 git sk impact --json gen/two/conf.h
+	eq "$(field "$W.out" '[a["path"] for a in o["affected"]], o["ambiguous"]')" "(['src/b.c'], 0)"
+	git sk init --no-service >/dev/null 2>&1
+	code 0 git sk impact --json gen/one/conf.h
+	eq "$(field "$W.out" '[a["path"] for a in o["affected"]]')" "['src/a.c']"
+	# another build, no file of the project touched
+	sed -i 's,gen/one,gen/two,' build/compile_commands.json
+	code 0 git sk impact --json gen/two/conf.h
+	eq "$(field "$W.out" '[a["path"] for a in o["affected"]]')" "['src/a.c', 'src/b.c']"
+}
+
+t_odd_states() {
+	git init -q u && cd u
+	code 0 git sk impact --json
+	eq "$(field "$W.out" 'o["changed"], o["files"]')" "([], 0)"
+	echo "import './b'" >a.js && echo 1 >b.js && ln -s b.js l.js && git add b.js l.js
+	code 0 git sk impact --staged --json
+	eq "$(field "$W.out" 'o["changed"], o["files"]')" "(['b.js', 'l.js'], 1)"
+	code 0 git sk impact --json b.js
+	eq "$(field "$W.out" '[a["path"] for a in o["affected"]]')" "['a.js']"
+	git add -A && git commit -qm first
+	# an intended add is not part of the next commit; a conflict is there once
+	echo "import './b'" >n.js && git add -N n.js
+	code 0 git sk impact --staged --json
+	eq "$(field "$W.out" 'o["changed"]')" '[]'
+	git reset -q && rm n.js
+	git checkout -qb x && echo "import './x'" >a.js && git commit -qam x && git checkout -q main
+	echo "import './m'" >a.js && git commit -qam m && ! git merge -q x >/dev/null 2>&1
+	code 0 git sk impact --staged --json
+	eq "$(field "$W.out" 'o["files"]')" 2
+	printf '\377\376 import "./b"\n' >"$(printf 'odd \377\n.js')"
+	code 0 git sk impact --json
+	code 0 git sk impact --format dot
+}
+
 t_caches() {
 	project
 	code 0 git sk impact src/c.ts
