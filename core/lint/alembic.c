@@ -143,6 +143,8 @@ static int execute(struct read *r, const struct sk_args *a)
 	    any_name(r->s, sql, "delete"))
 		if (r->s->token[sql->from].kind == SK_TOK_NAME)
 			return add(r, SK_OP_DATA, 0, none, none, none);
+	if (any_name(r->s, sql, "select")) /* rows are read */
+		return 0;
 	rc = sk_read_sql_argument(r->s, sql, r->out);
 	for (size_t i = before; !rc && i < r->out->n; i++)
 		if ((r->out->item[i].flags & SK_OP_CONCURRENTLY) && !r->autocommit)

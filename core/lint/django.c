@@ -53,9 +53,71 @@ static bool field(const struct sk_script *s, const struct sk_arg *a, unsigned *f
 	return true;
 }
 
+/* What of a field the database sees, in one form: "CharField max_length=10 null=True". */
+static int shape(const struct sk_script *s, const struct sk_arg *a, struct sk_buf *out)
+{
+	static const char *const unseen[] = { "default",
+		                              "help_text",
+		                              "verbose_name",
+		                              "choices",
+		                              "blank",
+		                              "validators",
+		                              "related_name",
+		                              "on_delete",
+		                              "editable",
+		                              "auto_now",
+		                              "auto_now_add",
+		                              "upload_to",
+		                              "db_index",
+		                              "storage",
+		                              "error_messages",
+		                              "serialize",
+		                              "limit_choices_to",
+		                              "related_query_name",
+		                              "unique_for_date" };
+	struct sk_args f;
+	size_t open = a->from;
+
+	while (open + 1 < a->to && !sk_tok_punct(s, open, '('))
+		open++;
+	sk_args_read(s, open + 1, sk_tok_close(s, open), &f);
+	(void)sk_buf_add(out, s->token[open - 1].p, s->token[open - 1].n);
+	for (size_t i = 0; i < f.n; i++) {
+		bool seen = f.arg[i].name != NULL;
+
+		for (size_t k = 0; seen && k < sizeof unseen / sizeof *unseen; k++)
+			seen = sk_arg_named(s, &f, unseen[k]) != &f.arg[i];
+		if (!seen)
+			continue;
+		(void)sk_buf_addc(out, ' ');
+		(void)sk_buf_add(out, f.arg[i].name->p, f.arg[i].name->n);
+		(void)sk_buf_addc(out, '=');
+		for (size_t k = f.arg[i].from; k < f.arg[i].to; k++)
+			(void)sk_buf_add(out, s->token[k].p, s->token[k].n);
+	}
+	return sk_buf_ok(out);
+}
+
 static bool is(const struct sk_script_token *t, const char *word)
 {
 	return t->n == strlen(word) && memcmp(t->p, word, t->n) == 0;
+}
+
+static int add_field(struct read *r, bool alter, unsigned flags, struct sk_op_text model,
+                     struct sk_op_text name, const struct sk_arg *given, bool unique)
+{
+	struct sk_buf text = SK_BUF_INIT;
+	int rc = shape(r->s, given, &text);
+
+	if (!rc)
+		rc = add(r, alter ? SK_OP_ALTER_FIELD : SK_OP_ADD_COLUMN,
+		         flags | (unique ? SK_OP_UNIQUE : 0), model, name,
+		         (struct sk_op_text){ sk_buf_str(&text), text.len });
+	sk_buf_free(&text);
+	/* whether an altered one was unique before is for the judge */
+	if (!rc && unique && !alter)
+		rc = add(r, SK_OP_ADD_UNIQUE, 0, model, name, none);
+	return rc;
 }
 
 static int on_field(struct read *r, bool alter, const struct sk_args *a)
@@ -66,7 +128,6 @@ static int on_field(struct read *r, bool alter, const struct sk_args *a)
 	const struct sk_script_token *kind = NULL;
 	unsigned flags = 0;
 	bool unique = false;
-	int rc;
 
 	if (!field(s, sk_arg_at(s, a, 2, "field"), &flags, &kind, &unique))
 		return add(r, SK_OP_UNKNOWN, 0, model, name,
@@ -74,9 +135,28 @@ static int on_field(struct read *r, bool alter, const struct sk_args *a)
 	if (is(kind, "ManyToManyField") || is(kind, "GenericRelation")) /* no column */
 		return alter ? add(r, SK_OP_OTHER, 0, model, name, none)
 		             : add(r, SK_OP_CREATE_TABLE, 0, none, none, none);
-	rc = add(r, alter ? SK_OP_ALTER_FIELD : SK_OP_ADD_COLUMN, flags, model, name, none);
-	if (!rc && unique)
-		rc = add(r, SK_OP_ADD_UNIQUE, 0, model, name, none);
+	return add_field(r, alter, flags, model, name, sk_arg_at(s, a, 2, "field"), unique);
+}
+
+/* CreateModel's fields=[("name", models.X(...)), ...]: what later migrations compare with. */
+static int new_fields(struct read *r, struct sk_op_text model, const struct sk_arg *list)
+{
+	const struct sk_script *s = r->s;
+	int rc = 0, depth = list ? s->token[list->from].depth + 1 : 0;
+
+	for (size_t i = list ? list->from + 1 : 0; !rc && list && i < list->to; i++) {
+		const struct sk_script_token *kind = NULL;
+		unsigned flags = 0;
+		bool unique = false;
+		struct sk_args pair;
+
+		if (!sk_tok_punct(s, i, '(') || s->token[i].depth != depth)
+			continue;
+		sk_args_read(s, i + 1, sk_tok_close(s, i), &pair);
+		if (pair.n > 1 && field(s, &pair.arg[1], &flags, &kind, &unique))
+			rc = add_field(r, false, flags, model, sk_arg_text(s, &pair.arg[0]),
+			               &pair.arg[1], false);
+	}
 	return rc;
 }
 
@@ -164,8 +244,11 @@ static int operation(struct read *r, const struct sk_script_token *t, const stru
 	struct sk_op_text second = sk_arg_text(s, sk_arg_at(s, a, 1, "name"));
 	struct sk_op_text old = sk_arg_text(s, sk_arg_at(s, a, 1, "old_name"));
 
-	if (is(t, "CreateModel"))
-		return add(r, SK_OP_CREATE_TABLE, 0, name, none, none);
+	if (is(t, "CreateModel")) {
+		int rc = add(r, SK_OP_CREATE_TABLE, 0, name, none, none);
+
+		return rc ? rc : new_fields(r, name, sk_arg_at(s, a, 1, "fields"));
+	}
 	if (is(t, "DeleteModel"))
 		return add(r, SK_OP_DROP_TABLE, 0, name, none, none);
 	if (is(t, "RenameModel"))

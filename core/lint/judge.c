@@ -139,23 +139,63 @@ static int tighten(struct judge *g, const struct sk_op *op)
 	return rc;
 }
 
-/* Django says only what the column is to be, not what it was. */
+/* The one is the other, and may be NULL beside. */
+static bool only_loosened(const char *old, const char *now)
+{
+	static const char null[] = " null=True";
+	const char *p = strstr(now, null);
+	size_t before = p ? (size_t)(p - now) : 0;
+
+	return p && strncmp(old, now, before) == 0 &&
+	       strcmp(old + before, p + sizeof null - 1) == 0;
+}
+
+/* Django says only what the column is to be; what it was, earlier migrations tell, perhaps. */
+static int altered_from(const struct judge *g, const struct sk_op *op, const char *old)
+{
+	bool was_null = strstr(old, " null=True") != NULL;
+	int rc = 0;
+
+	if (op->expr && (strcmp(old, op->expr) == 0 || only_loosened(old, op->expr)))
+		return 0;
+	if ((op->flags & SK_OP_UNIQUE) && !strstr(old, " unique=True"))
+		rc = sk_migration_report(g->j, g->m, "unique", op,
+		                         "rows of %s that are there twice make this fail",
+		                         op->table ? op->table : "the table");
+	if (!rc && was_null && (op->flags & SK_OP_NOT_NULL))
+		return sk_migration_report(g->j, g->m, "tighten", op,
+		                           "%s is made required: every row is looked at under a "
+		                           "lock that stops all use of the table",
+		                           named(op));
+	return rc ? rc
+	          : sk_migration_report(g->j, g->m, "type", op, "%s changes from %s to %s",
+	                                named(op), old, op->expr ? op->expr : "another");
+}
+
 static int alter_field(struct judge *g, const struct sk_op *op)
 {
 	bool told = false;
+	char *old = NULL;
 	int rc = op->flags & SK_OP_NOT_NULL ? in_phases(g, op, &told) : 0;
 
 	if (rc || told)
 		return rc;
-	if (op->flags & SK_OP_NOT_NULL)
-		return sk_migration_report(g->j, g->m, "tighten", op,
-		                           "%s is altered and is not null=True: if it was before, "
-		                           "every row is looked at under a lock",
-		                           named(op));
-	return sk_migration_report(g->j, g->m, "type", op,
-	                           "%s is altered: if its type is another one, the table is "
-	                           "written anew under a lock",
-	                           named(op));
+	if (g->j->earlier_field && op->table && op->name)
+		rc = g->j->earlier_field(g->j->ctx, g->m->path, op->table, op->name, &old);
+	if (!rc && old)
+		rc = altered_from(g, op, old);
+	else if (!rc && (op->flags & SK_OP_NOT_NULL))
+		rc = sk_migration_report(g->j, g->m, "tighten", op,
+		                         "%s is altered and is not null=True: if it was before, "
+		                         "every row is looked at under a lock",
+		                         named(op));
+	else if (!rc)
+		rc = sk_migration_report(g->j, g->m, "type", op,
+		                         "%s is altered: if its type is another one, the table is "
+		                         "written anew under a lock",
+		                         named(op));
+	free(old);
+	return rc;
 }
 
 /* SQLite's way: a new table is filled, the old one dropped, the new one takes its name. */

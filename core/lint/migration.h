@@ -46,14 +46,15 @@ enum { /* flags of an operation */
        SK_OP_CONCURRENTLY = 32,
        SK_OP_IN_TRANSACTION = 64, /* a CONCURRENTLY that cannot work */
        SK_OP_APP_DEFAULT = 128,   /* Django's default=, which the database does not keep */
-       SK_OP_PRIMARY = 256
+       SK_OP_PRIMARY = 256,
+       SK_OP_UNIQUE = 512
 };
 
 struct sk_op {
 	enum sk_op_kind kind;
 	unsigned flags;
 	char *table, *name; /* as compared: without quotes, lower case; NULL: not told */
-	char *expr;         /* a CHECK's condition */
+	char *expr;         /* a CHECK's condition; what of a Django field matters to a database */
 	uint32_t line, last_line;
 };
 
@@ -113,6 +114,10 @@ struct sk_judging {
 	 * name; NULL: none is known. */
 	int (*earlier_check)(void *ctx, enum sk_framework framework, const char *table,
 	                     const char *column, bool *added, bool *validated, char **name);
+	/* Django: what the field was before this migration, as `expr` of its operation; NULL: not
+	 * known.  The callee allocates. */
+	int (*earlier_field)(void *ctx, const char *path, const char *table, const char *column,
+	                     char **out);
 	/* Where code still names a column or table that goes: "a.py:3, b.py:9", or nothing. */
 	int (*still_used)(void *ctx, const char *name, struct sk_buf *out);
 	void *ctx;

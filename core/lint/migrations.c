@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/io.h"
 #include "base/text.h"
 #include "lint/lint_parts.h"
 #include "lint/migration.h"
@@ -25,6 +26,50 @@ static bool is_db(const char *name, const char *prefix)
 	return strncasecmp(name, prefix, strlen(prefix)) == 0;
 }
 
+static enum sk_database db_of(const char *name)
+{
+	static const struct {
+		const char *prefix;
+		enum sk_database is;
+	} known[] = { { "postg", SK_DB_POSTGRES }, { "pg", SK_DB_POSTGRES },
+		      { "mysql", SK_DB_MYSQL },    { "maria", SK_DB_MYSQL },
+		      { "trilogy", SK_DB_MYSQL },  { "sqlite", SK_DB_SQLITE },
+		      { "oracle", SK_DB_OTHER },   { "mssql", SK_DB_OTHER },
+		      { "sqlserver", SK_DB_OTHER } };
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (is_db(name, known[i].prefix))
+			return known[i].is;
+	return SK_DB_UNKNOWN;
+}
+
+/* What the project's own settings say, where they are usually: "adapter: mysql2",
+ * "sqlalchemy.url = postgresql://", "provider = "sqlite"". */
+static enum sk_database usual_place(const struct check *c)
+{
+	static const struct {
+		const char *path, *key;
+	} place[] = { { "config/database.yml", "adapter:" },
+		      { "alembic.ini", "sqlalchemy.url" },
+		      { "prisma/schema.prisma", "provider" },
+		      { "prisma/migrations/migration_lock.toml", "provider" } };
+	enum sk_database found = SK_DB_UNKNOWN;
+
+	for (size_t i = 0; !found && i < sizeof place / sizeof *place; i++) {
+		struct sk_buf text = SK_BUF_INIT;
+
+		if (sk_read_file(c->l->repo->wtfd, place[i].path, 1 << 20, &text))
+			sk_error_clear();
+		for (const char *p = sk_buf_str(&text); !found && (p = strstr(p, place[i].key));) {
+			p += strlen(place[i].key);
+			p += strspn(p, " \t=\"'");
+			found = db_of(p);
+		}
+		sk_buf_free(&text);
+	}
+	return found;
+}
+
 static int configure(struct check *c)
 {
 	const struct sk_config *config = c->l->repo->config;
@@ -33,11 +78,9 @@ static int configure(struct check *c)
 	const char *p = sk_config_get(config, "migrations.paths");
 	int rc = 0;
 
-	if (db && *db)
-		c->judging.database = is_db(db, "postgres")                      ? SK_DB_POSTGRES
-		                      : is_db(db, "mysql") || is_db(db, "maria") ? SK_DB_MYSQL
-		                      : is_db(db, "sqlite")                      ? SK_DB_SQLITE
-		                                                                 : SK_DB_OTHER;
+	c->judging.database = db && *db ? db_of(db) : usual_place(c);
+	if (db && *db && !c->judging.database)
+		c->judging.database = SK_DB_OTHER;
 	if (version)
 		c->judging.version = (unsigned)strtoul(version, NULL, 10);
 	while (!rc && p && *p) {
@@ -259,6 +302,53 @@ static int earlier_check(void *ctx, enum sk_framework framework, const char *tab
 	return rc;
 }
 
+/* What an earlier migration of the same folder made of the field: the last one by name counts. */
+static int earlier_field(void *ctx, const char *path, const char *table, const char *column,
+                         char **out)
+{
+	struct check *c = ctx;
+	const char *slash = strrchr(path, '/');
+	size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
+	struct sk_buf paths = SK_BUF_INIT;
+	struct sk_strv before = SK_STRV_INIT;
+	int rc = sk_lint_paths(c->l, false, &paths);
+
+	for (size_t i = 0; !rc && i < paths.len; i += strlen(paths.ptr + i) + 1)
+		if (strncmp(paths.ptr + i, path, folder) == 0 && strcmp(paths.ptr + i, path) < 0 &&
+		    !strchr(paths.ptr + i + folder, '/'))
+			rc = sk_strv_add(&before, paths.ptr + i);
+	sk_strv_sort(&before);
+	for (size_t i = before.n; !rc && !*out && i-- > 0;) {
+		struct sk_lint_file f = { .path = before.item[i], .mode = 0100644 };
+		struct sk_buf text = SK_BUF_INIT;
+		struct sk_ops ops = { 0 };
+
+		rc = c->l->opts->what == SK_LINT_SINCE
+		             ? sk_lint_at(c->l, "HEAD", before.item[i], &text)
+		             : sk_lint_new(c->l, &f, &text);
+		if (!rc && strcasestr(sk_buf_str(&text), column))
+			rc = sk_read_django(sk_buf_str(&text), text.len, &ops);
+		else if (rc == SK_ENO)
+			rc = 0;
+		for (size_t k = 0; !rc && k < ops.n; k++) {
+			const struct sk_op *op = &ops.item[k];
+
+			if ((op->kind != SK_OP_ADD_COLUMN && op->kind != SK_OP_ALTER_FIELD) ||
+			    !op->expr || !equal(op->table, table) || !equal(op->name, column))
+				continue;
+			free(*out);
+			*out = strdup(op->expr);
+			rc = *out ? 0 : sk_error_oom();
+		}
+		sk_ops_clear(&ops);
+		sk_buf_free(&text);
+	}
+	sk_error_clear();
+	sk_strv_free(&before);
+	sk_buf_free(&paths);
+	return rc;
+}
+
 /* ---- code that still names what goes ---- */
 
 static bool is_code(const struct check *c, const char *path)
@@ -332,6 +422,7 @@ int sk_lint_migrations(struct sk_linting *l)
 	}
 	c.judging.rules = c.rules;
 	c.judging.earlier_check = earlier_check;
+	c.judging.earlier_field = earlier_field;
 	c.judging.still_used = still_used;
 	c.judging.ctx = &c;
 	c.judging.out = l->out;

@@ -472,7 +472,7 @@ bool sk_arg_volatile(const struct sk_script *s, const struct sk_arg *a)
 	return false;
 }
 
-int sk_read_sql_argument(const struct sk_script *s, const struct sk_arg *a, struct sk_ops *out)
+static int read_sql(const struct sk_script *s, const struct sk_arg *a, struct sk_ops *out)
 {
 	static const struct sk_op_text none = { NULL, 0 };
 	uint32_t line = s->token[a->from].line, last = s->token[a->to - 1].line;
@@ -511,4 +511,34 @@ int sk_read_sql_argument(const struct sk_script *s, const struct sk_arg *a, stru
 		               last);
 	sk_buf_free(&sql);
 	return rc;
+}
+
+/* What a variable was given last before token `at`, when that is written out: NAME = ... */
+static bool assigned(const struct sk_script *s, size_t at, struct sk_arg *out)
+{
+	const struct sk_script_token *t = &s->token[at];
+
+	for (size_t i = at; i-- > 0;) {
+		size_t end = i + 2;
+
+		if (s->token[i].kind != t->kind || s->token[i].n != t->n ||
+		    memcmp(s->token[i].p, t->p, t->n) != 0 || !sk_tok_punct(s, i + 1, '=') ||
+		    sk_tok_punct(s, i + 2, '=') || (i && s->token[i - 1].kind != SK_TOK_END))
+			continue;
+		while (end < s->n && s->token[end].kind != SK_TOK_END)
+			end++;
+		*out = (struct sk_arg){ NULL, i + 2, end };
+		return end > i + 2;
+	}
+	return false;
+}
+
+int sk_read_sql_argument(const struct sk_script *s, const struct sk_arg *a, struct sk_ops *out)
+{
+	struct sk_arg value;
+
+	if (a->to == a->from + 1 && s->token[a->from].kind == SK_TOK_NAME &&
+	    assigned(s, a->from, &value))
+		a = &value;
+	return read_sql(s, a, out);
 }

@@ -267,6 +267,35 @@ migration-drop db/migrate/1_a.rb:3
 migration-drop shop/migrations/0001_a.py:4"
 }
 
+t_migration_django_fields_as_they_were() {
+	repo r && cd r && mkdir -p shop/migrations
+	dj() { printf 'from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n    operations = [\n        %s,\n    ]\n' "$2" >"shop/migrations/$1.py"; }
+	dj 0001_a 'migrations.CreateModel(name="Book", fields=[("id", models.AutoField(primary_key=True)), ("title", models.CharField(max_length=10, help_text="a"))])'
+	dj 0002_b 'migrations.AddField("book", "isbn", models.CharField(max_length=10, null=True))'
+	git add . && git commit -qm first
+	# only what Django itself sees
+	dj 0003_c 'migrations.AlterField("book", "title", models.CharField(help_text="b", max_length=10, blank=True))'
+	code 0 git sk lint --json && eq "$(rules)" ""
+	dj 0003_c 'migrations.AlterField("book", "title", models.CharField(max_length=10, null=True))'
+	code 0 git sk lint --json && eq "$(rules)" ""
+	dj 0003_c 'migrations.AlterField("book", "title", models.CharField(max_length=20))'
+	code 0 git sk lint --json && eq "$(rules)" "migration-type shop/migrations/0003_c.py:6"
+	has "$W.out" "from CharField max_length=10 to CharField max_length=20"
+	dj 0003_c 'migrations.AlterField("book", "isbn", models.CharField(max_length=10))'
+	code 0 git sk lint --json && eq "$(rules)" "migration-tighten shop/migrations/0003_c.py:6"
+	dj 0003_c 'migrations.AlterField("book", "isbn", models.CharField(max_length=10, null=True, unique=True))'
+	code 0 git sk lint --json && eq "$(rules | head -n 1)" "migration-type shop/migrations/0003_c.py:6"
+	has "$W.out" "migration-unique"
+}
+
+t_migration_database_of_the_project() {
+	repo r && cd r && mkdir -p db/migrate config
+	printf 'class A < ActiveRecord::Migration[7.0]\n  def change\n    add_index :users, :a\n  end\nend\n' >db/migrate/1_a.rb
+	code 1 git sk lint
+	printf 'default: &default\n  adapter: mysql2\n' >config/database.yml
+	code 0 git sk lint --json && eq "$(rules)" ""
+}
+
 # shop: a small project in Python; pay() is used in two files
 shop() {
 	git init -q r && cd r && mkdir -p shop docs tests
