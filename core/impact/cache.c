@@ -122,7 +122,7 @@ int sk_imports_cache_open(const char *path, const struct sk_languages *languages
 {
 	struct sk_imports_cache *c = calloc(1, sizeof *c);
 	struct stat st;
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1, rc = 0;
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1, rc = 0;
 	void *map = MAP_FAILED;
 
 	if (c && fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&

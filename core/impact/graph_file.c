@@ -355,7 +355,7 @@ static int map_file(struct sk_graph *g)
 
 	if (rc)
 		return rc;
-	fd = open(path.ptr, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(path.ptr, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
 	    st.st_size <= MAX_FILE)
 		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -169,6 +169,9 @@ t_caches() {
 			cmp "$W.out" "$W/first"
 		done
 	done
+	rm .git/sk/graph-worktree && mkfifo .git/sk/graph-worktree
+	code 0 timeout 60 git sk impact src/c.ts
+	cmp "$W.out" "$W/first"
 	chmod 000 .git/sk/graph-worktree
 	code 0 git sk impact src/c.ts
 	cmp "$W.out" "$W/first"
