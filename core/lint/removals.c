@@ -344,6 +344,15 @@ static bool is_definition(const char *text, size_t len, size_t at, size_t n)
 
 	while (from && (text[from - 1] == ' ' || text[from - 1] == '\t'))
 		from--;
+	/* the further ones of JavaScript's "var a = 1\n  , b = 2" */
+	if (from && text[from - 1] == ',') {
+		size_t comma = from - 1;
+
+		while (comma && (text[comma - 1] == ' ' || text[comma - 1] == '\t'))
+			comma--;
+		if (!comma || text[comma - 1] == '\n')
+			from = comma;
+	}
 	while (to < len && (text[to] == ' ' || text[to] == '\t'))
 		to++;
 	if (!from || text[from - 1] == '\n')
