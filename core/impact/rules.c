@@ -70,9 +70,11 @@ void sk_rules_free(struct sk_rules *rules)
 	free(rules);
 }
 
-/* Where each part of the whole pattern ends, so that an error can be laid at its line. */
+/* Where each part of the whole pattern begins and ends, so that an error can be laid at its line.
+ */
 struct built {
 	struct sk_buf text;
+	size_t start[SK_RULES_DEFINES + SK_RULES_MAX + 2];
 	size_t end[SK_RULES_DEFINES + SK_RULES_MAX + 2];
 	const struct sk_part *part[SK_RULES_DEFINES + SK_RULES_MAX + 2];
 	size_t n;
@@ -82,7 +84,9 @@ struct built {
 static void add_part(struct built *b, const char *before, const struct sk_part *part,
                      const char *after)
 {
-	(void)sk_buf_addf(&b->text, "%s%s\n%s", before, part->text, after);
+	(void)sk_buf_adds(&b->text, before);
+	b->start[b->n] = b->text.len;
+	(void)sk_buf_addf(&b->text, "%s\n%s", part->text, after);
 	b->end[b->n] = b->text.len;
 	b->part[b->n++] = part;
 }
@@ -97,26 +101,57 @@ static void add_defines(struct built *b, const struct sk_rules *rules)
 	}
 }
 
+static pcre2_code *try_compile(const char *text, size_t len, int *error, PCRE2_SIZE *at)
+{
+	return pcre2_compile((PCRE2_SPTR)text, len, OPTIONS, error, at, NULL);
+}
+
+/* A bracket left open is only noticed at the end of the whole: so each part is tried by itself.  It
+ * may then lack what [define] gives it, which is no error of its own. */
+static const struct sk_part *find_wrong_part(const struct built *b, int *error, PCRE2_SIZE *at)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		PCRE2_SIZE own_at;
+		int own;
+		const char *text = b->part[i]->text;
+		pcre2_code *code = try_compile(text, strlen(text), &own, &own_at);
+
+		pcre2_code_free(code);
+		if (code || own == PCRE2_ERROR_BAD_SUBPATTERN_REFERENCE)
+			continue;
+		*error = own;
+		*at = own_at;
+		return b->part[i];
+	}
+	for (i = 0; i + 1 < b->n && b->end[i] <= *at; i++)
+		;
+	*at -= *at < b->start[i] ? *at : b->start[i];
+	return b->part[i];
+}
+
 static int compile(const struct built *b, pcre2_code **out, unsigned *line)
 {
+	const struct sk_part *wrong;
 	char words[120];
 	PCRE2_SIZE at;
-	size_t i = 0;
 	int error;
 
 	if (sk_buf_ok(&b->text))
 		return SK_EIO;
-	*out = pcre2_compile((PCRE2_SPTR)b->text.ptr, b->text.len, OPTIONS, &error, &at, NULL);
+	*out = try_compile(b->text.ptr, b->text.len, &error, &at);
 	if (*out)
 		return 0;
 	if (error == PCRE2_ERROR_HEAP_FAILED)
 		return sk_error_oom();
-	while (i + 1 < b->n && b->end[i] <= at)
-		i++;
-	*line = b->part[i]->line;
+	wrong = find_wrong_part(b, &error, &at);
+	*line = wrong->line;
 	(void)pcre2_get_error_message(error, (PCRE2_UCHAR *)words, sizeof words);
-	return sk_error(SK_EUSAGE, "the pattern is wrong at '%.20s': %s",
-	                b->text.ptr + (at < b->text.len ? at : b->text.len), words);
+	if (at > strlen(wrong->text))
+		at = strlen(wrong->text);
+	return sk_error(SK_EUSAGE, "the pattern is wrong after '%.*s': %s",
+	                (int)(at < 20 ? at : 20), wrong->text + (at < 20 ? 0 : at - 20), words);
 }
 
 static enum sk_group group_of(const char *name)

@@ -5,9 +5,9 @@
  *     (?(DEFINE)...) (?:SKIP) | (?=BEGIN) (?: (?<r0>RULE) | (?<r1>RULE) ... )
  *
  * so that one pass over the text does it.  What SKIP matches (comments, strings) is eaten, and that
- * is what keeps an import inside a comment from being one.  BEGIN, which may be left out, is what every
- * rule begins with: most places are not looked at twice then.  PCRE2 matches bytes: no UTF mode, so
- * any file can be read. */
+ * is what keeps an import inside a comment from being one.  BEGIN, which may be left out, is what
+ * every rule begins with: most places are not looked at twice then.  PCRE2 matches bytes: no UTF
+ * mode, so any file can be read. */
 #ifndef SK_IMPACT_RULES_H
 #define SK_IMPACT_RULES_H
 

@@ -192,9 +192,11 @@ static void test_repeated_pieces_take_linear_time(void **state)
 				text[at] = pieces[k][at % len];
 			if (strcmp(sk_language_name(l), "php") == 0)
 				memcpy(text, "<?php ", 6);
-			/* nothing but openings: deeper than the stack of the matcher may be */
-			if (is_cut(l, text, SIZE) && !strpbrk(pieces[k], "({[`") &&
-			    strncmp(pieces[k], "/*", 2) != 0 && strcmp(pieces[k], "\"#{") != 0)
+			/* nothing but openings: deeper than the stack of the matcher may be;
+			 * "use use use" without an end: a name that is too long */
+			if (is_cut(l, text, SIZE) && strncmp(pieces[k], "use", 3) != 0 &&
+			    !strpbrk(pieces[k], "({[`") && strncmp(pieces[k], "/*", 2) != 0 &&
+			    strcmp(pieces[k], "\"#{") != 0)
 				fail_msg("%s: cut at '%s'", sk_language_name(l), pieces[k]);
 		}
 	}
