@@ -16,9 +16,9 @@
 #include "lint/lint.h"
 #include "repo/index.h"
 
-#define LIMIT_S 3     /* for all of it: git stands still meanwhile */
-#define GRAPH_MS 1500 /* for the graph, which keeps what it has read till then */
-#define NAMES 3       /* of a list on one line */
+#define LIMIT_S 3    /* for all of it: git stands still meanwhile */
+#define GRAPH_MS 700 /* for the graph, which keeps what it has read till then */
+#define NAMES 3      /* of a list on one line */
 #define FINDINGS 3
 #define MAX_MESSAGE (1u << 20)
 #define MAX_GATE 64

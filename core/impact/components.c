@@ -126,7 +126,7 @@ int sk_components_new(const struct sk_config *config, struct sk_components **out
 			if (!rc)
 				rc = add_needs(c, at, value);
 		} else if (strncmp(key, part, sizeof part - 1) == 0 &&
-		           len > sizeof part + sizeof end &&
+		           len > sizeof part + sizeof end - 2 &&
 		           strcmp(key + len - (sizeof end - 1), end) == 0) {
 			rc = intern(c, key + sizeof part - 1,
 			            len - (sizeof part - 1) - (sizeof end - 1), &at);

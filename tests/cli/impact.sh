@@ -93,6 +93,17 @@ t_rules_of_the_configuration() {
 	eq "$(field "$W.out" 'o["issues"]')" "[{'path': 'src/odd.ts', 'line': 1, 'kind': 'unresolved', 'import': './none'}]"
 }
 
+t_components_in_a_circle() {
+	git init -q c && cd c && mkdir x && echo 1 >x/a && echo 1 >y
+	printf '[components]\na = b\nb = c\nc = a\nlone = a, lone\n[component "c"]\npaths = /x/\n' >.safekeep.ini
+	git add -A && git commit -qm c && echo 2 >x/a
+	code 0 git sk impact --json
+	eq "$(field "$W.out" 'o["components"]')" "{'changed': ['c'], 'affected': ['b', 'a', 'lone']}"
+	git checkout -q x/a && echo 2 >y
+	code 0 git sk impact --json
+	eq "$(field "$W.out" 'o["components"]')" "{'changed': [], 'affected': []}"
+}
+
 t_dot() {
 	project
 	printf 'import "./b"' >'src/q"\.ts' && echo "//" >>src/c.ts
