@@ -23,7 +23,8 @@ enum sk_import_kind {
 	SK_IMPORT_STATIC,  /* a member of a type: import static a.B.c; `name` NULL */
 	SK_IMPORT_LINK,    /* src, href, a Markdown link: a path or a URL */
 	SK_IMPORT_PACKAGE, /* no import: the package or namespace that this file is part of */
-	SK_IMPORT_UNREADABLE /* something is imported that text does not tell: import(expr) */
+	SK_IMPORT_UNREADABLE /* something is imported that text does not tell: import(expr); `spec`
+	                        is the expression, for messages */
 };
 
 struct sk_import {
