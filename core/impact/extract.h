@@ -14,17 +14,15 @@
 #include "impact/language.h"
 
 enum sk_import_kind {
-	SK_IMPORT_PLAIN =
-	        1,         /* a module, package or file: import x, use A\B, require "x", @import */
-	SK_IMPORT_FROM,    /* `name` out of module `spec`: from M import n; "*": all of it */
-	SK_IMPORT_QUOTE,   /* a path that is looked for beside the file first: #include "x" */
-	SK_IMPORT_ANGLE,   /* a path that is not: #include <x> */
-	SK_IMPORT_CHILD,   /* a module below this one: Rust's mod x; `name` is #[path]'s, or NULL */
-	SK_IMPORT_STATIC,  /* a member of a type: import static a.B.c; `name` NULL */
-	SK_IMPORT_LINK,    /* src, href, a Markdown link: a path or a URL */
-	SK_IMPORT_PACKAGE, /* no import: the package or namespace that this file is part of */
-	SK_IMPORT_UNREADABLE /* something is imported that text does not tell: import(expr); `spec`
-	                        is the expression, for messages */
+	SK_IMPORT_PLAIN = 1, /* a module, package or file: import x, use A\B, require "x" */
+	SK_IMPORT_FROM,      /* `name` out of module `spec`: from M import n; "*": all of it */
+	SK_IMPORT_QUOTE,     /* a path that is looked for beside the file first: #include "x" */
+	SK_IMPORT_ANGLE,     /* a path that is not: #include <x> */
+	SK_IMPORT_CHILD,  /* a module below this one: mod x, add_subdirectory(x); `name`: #[path] */
+	SK_IMPORT_STATIC, /* a member of a type: import static a.B.c; `name` NULL */
+	SK_IMPORT_LINK,   /* src, href, a Markdown link: a path or a URL */
+	SK_IMPORT_PACKAGE,   /* no import: the package or namespace that this file is part of */
+	SK_IMPORT_UNREADABLE /* what is imported, text does not tell: `spec` is the expression */
 };
 
 struct sk_import {
