@@ -103,7 +103,8 @@ static int backup(const char *event, bool unchanged)
 	return rc;
 }
 
-static const struct sk_service_host host = { sk_registry_read, sk_registry_remove, backup };
+static const struct sk_service_host host = { sk_registry_read, sk_registry_add, sk_registry_remove,
+	                                     backup };
 
 /* Commands */
 
@@ -207,17 +208,43 @@ static int program(char out[PATH_MAX])
 	return 0;
 }
 
+/* In single quotes for the shell; cron makes a line's end of each '%' that has no backslash. */
+static int add_cron_word(struct sk_buf *out, const char *word)
+{
+	(void)sk_buf_addc(out, '\'');
+	for (; *word; word++)
+		if (*word == '\'')
+			(void)sk_buf_adds(out, "'\\''");
+		else if (*word == '%')
+			(void)sk_buf_adds(out, "'\\%'");
+		else
+			(void)sk_buf_addc(out, *word);
+	return sk_buf_addc(out, '\'');
+}
+
 /* For cron, which has neither PATH nor XDG_RUNTIME_DIR. */
 static int print_cron(void)
 {
-	const char *run = getenv("XDG_RUNTIME_DIR");
+	static const char *const names[] = { "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
+		                             "XDG_CONFIG_HOME" };
+	struct sk_buf line = SK_BUF_INIT;
 	char path[PATH_MAX];
 	int rc = program(path);
 
-	if (!rc && run && *run)
-		sk_outf("*/5 * * * * XDG_RUNTIME_DIR='%s' '%s' -q service ensure\n", run, path);
-	else if (!rc)
-		sk_outf("*/5 * * * * '%s' -q service ensure\n", path);
+	(void)sk_buf_adds(&line, "*/5 * * * * ");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (getenv(names[i]) && *getenv(names[i])) {
+			(void)sk_buf_addf(&line, "%s=", names[i]);
+			(void)add_cron_word(&line, getenv(names[i]));
+			(void)sk_buf_addc(&line, ' ');
+		}
+	if (!rc)
+		rc = add_cron_word(&line, path);
+	if (!rc && strchr(sk_buf_str(&line), '\n'))
+		rc = sk_error(SK_EREFUSED, "cron cannot name the program %s", sk_name(path));
+	if (!rc)
+		sk_outf("%s -q service ensure\n", line.ptr);
+	sk_buf_free(&line);
 	return rc;
 }
 
@@ -357,15 +384,27 @@ int sk_cmd_service(struct sk_call *call)
 
 /* init and uninit */
 
-static int set_off(const struct sk_repo *repo, bool off)
+static int off_path(const struct sk_repo *repo, struct sk_buf *out)
+{
+	return sk_buf_addf(out, "%s/no-service", repo->skdir);
+}
+
+static bool is_off(const struct sk_repo *repo)
 {
 	struct sk_buf path = SK_BUF_INIT;
-	int rc = sk_buf_addf(&path, "%s/no-service", repo->skdir);
+	bool off = off_path(repo, &path) == 0 && sk_exists(path.ptr);
 
-	if (!rc && off)
+	sk_buf_free(&path);
+	return off;
+}
+
+static int set_off(const struct sk_repo *repo)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	int rc = off_path(repo, &path);
+
+	if (!rc)
 		rc = sk_write_file(AT_FDCWD, path.ptr, "", 0, 0644, true);
-	else if (!rc && unlink(path.ptr) < 0 && errno != ENOENT)
-		rc = sk_error_errno(SK_EIO, "cannot remove '%s'", path.ptr);
 	sk_buf_free(&path);
 	return rc;
 }
@@ -375,9 +414,13 @@ int sk_service_after_init(struct sk_repo *repo, bool no_service, struct sk_strv 
 	bool already = false;
 	int rc;
 
-	if (no_service)
-		return set_off(repo, true);
-	if (!sk_service_wanted())
+	if (no_service) {
+		rc = set_off(repo);
+		if (!rc)
+			sk_service_tell(repo->worktree, false);
+		return rc;
+	}
+	if (is_off(repo) || !sk_service_wanted())
 		return 0;
 	rc = sk_service_start(&host, &already);
 	if (rc) {

@@ -198,19 +198,26 @@ void sk_service_unlisten(struct sk_service *s)
 
 /* The user's own settings */
 
-static int user_config(struct sk_config **out)
+bool sk_service_user_settings(char *out, size_t cap)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int n;
+
+	if (xdg && *xdg == '/')
+		n = snprintf(out, cap, "%s/safekeep/safekeep.ini", xdg);
+	else
+		n = snprintf(out, cap, "%s/.config/safekeep/safekeep.ini", home ? home : "");
+	return n > 0 && (size_t)n < cap;
+}
+
+static int user_config(struct sk_config **out)
+{
 	struct sk_config_source source[2] = { { .path = "/etc/safekeep.ini" } };
 	char path[4096];
 	size_t n = 1;
 
-	if (xdg && *xdg == '/')
-		(void)snprintf(path, sizeof path, "%s/safekeep/safekeep.ini", xdg);
-	else
-		(void)snprintf(path, sizeof path, "%s/.config/safekeep/safekeep.ini",
-		               home ? home : "");
-	source[n++].path = path;
+	if (sk_service_user_settings(path, sizeof path))
+		source[n++].path = path;
 	return sk_config_load(source, n, out);
 }
 
@@ -262,8 +269,11 @@ static void become_daemon(const struct sk_service_host *host, int report)
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (fd < 0 || dup2(fd, 0) < 0 || dup2(fd, 1) < 0)
 		_exit(SK_EIO);
-	for (fd = 3; fd < 1024; fd++)
-		if (fd != report)
+	if (report != 3 && (dup3(report, 3, O_CLOEXEC) < 0))
+		_exit(SK_EIO);
+	report = 3;
+	if (close_range(4, ~0u, 0) < 0)
+		for (fd = 4; fd < 4096; fd++)
 			(void)close(fd);
 	log_to_file();
 	rc = sk_service_run(host, say_ready, &report);

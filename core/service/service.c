@@ -307,6 +307,7 @@ int sk_service_run(const struct sk_service_host *host, void (*ready)(void *), vo
 	int rc;
 
 	(void)sigprocmask(SIG_BLOCK, NULL, &before);
+	sk_set_quiet(0); /* whoever started it with -q: why a backup failed has to be said */
 	sk_clear_git_env();
 	(void)setenv("SK_HOOK_RUNNING", "1", 1); /* what backups start is none of git's hooks */
 	raise_limits();

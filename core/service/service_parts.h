@@ -71,8 +71,13 @@ struct sk_site { /* one working tree */
 	char *worktree;
 	struct sk_watch *watch; /* NULL: not opened (not local, or in trouble) */
 	bool linked;            /* found by its repository, not in the registry */
+	char *remote;           /* kind of a filesystem that we do not touch; NULL */
 	char *trouble;          /* why it cannot be opened or backed up; NULL */
-	int64_t interval;       /* ms; < 0: never */
+	uint64_t settings;      /* what the files of its settings looked like when it was opened */
+	bool reopen;            /* they look otherwise now */
+	bool watching;          /* watch.enabled */
+	int64_t opened;
+	int64_t interval; /* ms; < 0: never */
 	int64_t debounce;
 	int64_t due;     /* the next backup by the clock */
 	int64_t retry;   /* after a failure; 0 */
@@ -96,7 +101,8 @@ struct sk_service {
 	size_t n_sites;
 	struct sk_conn *conns;
 	size_t n_conns;
-	bool deaf; /* no more connections taken for now */
+	bool deaf;          /* no more connections taken for now */
+	int64_t deaf_until; /* for want of descriptors; 0: until one of ours ends */
 	struct sk_job *jobs;
 	size_t n_jobs, n_guards;
 	time_t started;
@@ -150,7 +156,9 @@ int sk_service_listen(struct sk_service *s); /* lock, socket */
 void sk_service_unlisten(struct sk_service *s);
 /* Whether the socket is still the one that we made. */
 bool sk_service_reachable(const struct sk_service *s);
-/* Seconds, or < 0 for never, of the user's setting service.idle_exit. */
+/* Milliseconds, or < 0 for never, of the user's setting service.idle_exit. */
 int64_t sk_service_idle_exit(void);
+/* The user's own file of settings; false when it does not fit. */
+bool sk_service_user_settings(char *out, size_t cap);
 
 #endif
