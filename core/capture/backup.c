@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "capture/progress.h"
 #include "capture/state.h"
+#include "store/fold.h"
 #include "store/keep.h"
 #include "store/retention.h"
 
@@ -313,6 +314,8 @@ static void follow_up(struct sk_repo *repo, struct attempt *a)
 		sk_warn("%s", sk_error_message());
 	if (a->is_new)
 		prune_if_due(repo);
+	if (a->is_new && sk_fold_if_due(repo))
+		sk_warn("%s", sk_error_message());
 }
 
 int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts, struct sk_backup_result *out)

@@ -25,7 +25,7 @@ struct head {
 	uint32_t zero;
 };
 
-static const struct head head_now = { "SKTAGS1", 0x01020304, 0, 0, 0 };
+static const struct head head_now = { "SKTAGS2", 0x01020304, 0, 0, 0 };
 
 struct hashes {
 	uint64_t *item; /* sorted */
@@ -41,6 +41,7 @@ struct sk_cache {
 	uint32_t *slot; /* offset of a record in `file`, 0: none */
 	bool *hit;      /* by slot */
 	struct hashes packs;
+	bool folded;
 };
 
 static int compare(const void *a, const void *b)
@@ -61,7 +62,7 @@ static uint64_t fnv(uint64_t h, const void *data, size_t len)
 
 static uint64_t hash_of(const char *name, const struct stat *st)
 {
-	const long long v[] = { st->st_size, st->st_ctim.tv_sec, st->st_ctim.tv_nsec };
+	const unsigned long long v[] = { (unsigned long long)st->st_size, st->st_ino };
 
 	return fnv(fnv(0xcbf29ce484222325u, name, strlen(name)), v, sizeof v);
 }
@@ -287,6 +288,30 @@ void sk_cache_note(struct sk_cache *c, const struct sk_oid *oid, const char *dat
 	(void)sk_buf_add(&c->noted, data, len);
 }
 
+void sk_cache_folded(struct sk_cache *c, size_t files)
+{
+	struct hashes now = { 0 };
+	size_t left = 0, j = 0;
+
+	if (!c || !c->n)
+		return;
+	if (look_at_packs(c->repo, &now)) {
+		forget(c);
+		free(now.item);
+		return;
+	}
+	for (size_t i = 0; i < c->packs.n; i++) {
+		while (j < now.n && now.item[j] < c->packs.item[i])
+			j++;
+		left += j < now.n && now.item[j] == c->packs.item[i];
+	}
+	c->folded = left + files == c->packs.n;
+	if (!c->folded)
+		forget(c);
+	free(c->packs.item);
+	c->packs = now;
+}
+
 static int build(struct sk_cache *c, bool drop_rest, struct sk_buf *out)
 {
 	struct head h = head_now;
@@ -326,7 +351,7 @@ void sk_cache_close(struct sk_cache *c, bool drop_rest)
 {
 	if (!c)
 		return;
-	if (c->n_noted >= WORTH_WRITING && sk_buf_ok(&c->noted) == 0)
+	if ((c->n_noted >= WORTH_WRITING || c->folded) && sk_buf_ok(&c->noted) == 0)
 		write_file(c, drop_rest);
 	forget(c);
 	sk_buf_free(&c->noted);

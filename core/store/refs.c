@@ -112,7 +112,7 @@ static int list_folder(int dir, const char *last, struct sk_buf *name, unsigned 
 static int list_one(int dir, struct sk_buf *name, const struct dirent *de, unsigned flags,
                     struct sk_refs *out)
 {
-	struct sk_ref *ref, got = { 0 };
+	struct sk_ref *ref = NULL, got = { 0 };
 	size_t len = name->len;
 	struct stat st;
 	bool folder = de->d_type == DT_DIR;
@@ -239,7 +239,7 @@ static int list_packed(const struct sk_buf *packed, const char *prefix, unsigned
                        struct sk_refs *out)
 {
 	const char *name;
-	struct sk_ref *ref;
+	struct sk_ref *ref = NULL;
 	struct sk_oid oid;
 	size_t at = 0, len, plen = strlen(prefix);
 	int rc = 0;
