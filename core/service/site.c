@@ -141,6 +141,17 @@ static void add_linked(struct sk_service *s, const char *commondir)
 	sk_buf_free(&text);
 }
 
+static bool has_git(const char *worktree)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	bool has;
+
+	(void)sk_buf_addf(&path, "%s/.git", worktree);
+	has = sk_buf_ok(&path) == 0 && sk_exists(path.ptr);
+	sk_buf_free(&path);
+	return has;
+}
+
 static int open_site(struct sk_service *s, struct sk_site *site)
 {
 	struct sk_mount_view view;
@@ -155,6 +166,8 @@ static int open_site(struct sk_service *s, struct sk_site *site)
 		return site->remote ? 0 : sk_error_oom();
 	}
 	rc = sk_repo_open(site->worktree, &repo);
+	if (rc == SK_EREPO && has_git(site->worktree))
+		rc = SK_EIO; /* damaged, or not to be read: perhaps not for long */
 	if (!rc && strcmp(repo->worktree, site->worktree) != 0)
 		rc = sk_error(SK_EREPO, "it is not a working tree any more");
 	if (!rc && !repo->enabled)
@@ -192,10 +205,34 @@ static void remember(struct sk_service *s, struct sk_site *site)
 		sk_service_log("%s", sk_error_message());
 }
 
+/* Opens it; in trouble it is tried again after a minute.  SK_EREPO, SK_ENO: it is none of ours. */
+static int settle(struct sk_service *s, struct sk_site *site)
+{
+	const struct sk_repo *repo;
+	int64_t now = sk_clock_ms();
+	int rc = open_site(s, site);
+
+	if (rc == SK_EREPO || rc == SK_ENO)
+		return rc;
+	site->opened = site->due = now; /* a backup of what changed while nobody watched */
+	site->retry = rc ? now + RETRY_MS : 0;
+	if (rc) {
+		sk_site_trouble(site, "%s", sk_error_message());
+		return 0;
+	}
+	free(site->trouble);
+	site->trouble = NULL;
+	repo = site->watch ? sk_watch_repo(site->watch) : NULL;
+	if (repo && strcmp(repo->gitdir, repo->commondir) == 0) {
+		remember(s, site);
+		add_linked(s, repo->commondir);
+	}
+	return 0;
+}
+
 int sk_site_add(struct sk_service *s, const char *worktree, bool linked, struct sk_site **out)
 {
 	struct sk_site *site = sk_site_find(s, worktree);
-	const struct sk_repo *repo;
 	int rc;
 
 	if (site) {
@@ -210,29 +247,17 @@ int sk_site_add(struct sk_service *s, const char *worktree, bool linked, struct 
 		return sk_error_oom();
 	}
 	site->linked = linked;
-	site->opened = sk_clock_ms();
 	site->interval = REMOTE_MS;
 	site->debounce = 500;
-	rc = open_site(s, site);
-	if (rc == SK_EREPO || rc == SK_ENO) {
-		free_site(site);
-		return rc;
-	}
-	if (rc) {
-		sk_site_trouble(site, "%s", sk_error_message());
-		site->retry = sk_clock_ms() + RETRY_MS;
-	}
-	site->due = sk_clock_ms(); /* what changed while nobody watched */
 	site->next = s->sites;
 	s->sites = site;
 	s->n_sites++;
-	repo = site->watch ? sk_watch_repo(site->watch) : NULL;
-	*out = site;
-	if (repo && strcmp(repo->gitdir, repo->commondir) == 0) {
-		remember(s, site);
-		add_linked(s, repo->commondir);
-	}
-	return 0;
+	rc = settle(s, site);
+	if (rc)
+		sk_site_remove(s, site);
+	else
+		*out = site;
+	return rc;
 }
 
 void sk_site_remove(struct sk_service *s, struct sk_site *site)
@@ -268,8 +293,15 @@ void sk_sites_load(struct sk_service *s)
 	sk_strv_free(&list);
 }
 
+static void leave(struct sk_service *s, const char *worktree, bool linked)
+{
+	sk_service_log("%s: %s", sk_name(worktree), sk_error_message());
+	if (!linked)
+		(void)s->host->forget(worktree);
+}
+
 /* The working tree is not where it was, and perhaps another one is in its place; or its settings
- * are not what they were; or it could not be opened, and is tried again. */
+ * are not what they were. */
 static void reopen(struct sk_service *s, struct sk_site *site)
 {
 	char *worktree = strdup(site->worktree);
@@ -281,12 +313,20 @@ static void reopen(struct sk_service *s, struct sk_site *site)
 	if (!worktree)
 		return;
 	rc = sk_site_add(s, worktree, linked, &again);
-	if (rc == SK_EREPO) {
-		sk_service_log("%s: %s", sk_name(worktree), sk_error_message());
-		if (!linked)
-			(void)s->host->forget(worktree);
-	}
+	if (rc == SK_EREPO)
+		leave(s, worktree, linked);
 	free(worktree);
+}
+
+/* It could not be opened. */
+static void try_again(struct sk_service *s, struct sk_site *site)
+{
+	int rc = settle(s, site);
+
+	if (rc == SK_EREPO)
+		leave(s, site->worktree, site->linked);
+	if (rc)
+		sk_site_remove(s, site);
 }
 
 bool sk_sites_work(struct sk_service *s, int64_t end)
@@ -346,18 +386,11 @@ static int64_t due_by_clock(const struct sk_site *site)
 
 	if (every < 0)
 		return site->ever ? SK_NEVER : site->due;
+	/* what changes there has its backup within seconds, when it is complete */
 	if (site->ever && site->watch && sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
-	    sk_watch_stir(site->watch, NULL) == site->saved && every < QUIET_FULL_MS)
+	    every < QUIET_FULL_MS)
 		every = QUIET_FULL_MS;
 	return site->ever ? site->full + every : site->due;
-}
-
-/* Whether it has to be opened (again) before anything else. */
-static bool wants_opening(const struct sk_site *site, int64_t now)
-{
-	if (site->job)
-		return false;
-	return site->reopen || (!site->watch && !site->remote && now >= site->retry);
 }
 
 static int64_t tick_site(struct sk_service *s, struct sk_site *site, int64_t now)
@@ -366,8 +399,6 @@ static int64_t tick_site(struct sk_service *s, struct sk_site *site, int64_t now
 	struct sk_job *job;
 	bool by_watch;
 
-	if (site->job || s->stopping)
-		return SK_NEVER;
 	watch = due_by_watch(site, now);
 	clock = due_by_clock(site);
 	if (!site->watch && !site->remote)
@@ -399,9 +430,14 @@ int64_t sk_sites_tick(struct sk_service *s, int64_t now)
 		int64_t t;
 
 		after = site->next;
-		if (!s->stopping && wants_opening(site, now)) {
-			reopen(s, site);
-			next = now; /* it may have a new place in the list */
+		if (site->job || s->stopping)
+			continue;
+		if (site->reopen || (!site->watch && !site->remote && now >= site->retry)) {
+			if (site->reopen)
+				reopen(s, site);
+			else
+				try_again(s, site);
+			next = now; /* it has a new place in the list, or others came */
 			continue;
 		}
 		t = tick_site(s, site, now);
