@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +14,8 @@
 #include "base/proc.h"
 #include "store/cache.h"
 #include "store/pack_look.h"
+#include "store/refs_file.h"
+#include "store/tidy.h"
 
 /* So many packs more than were left the last time, and they are folded: well below the 50 at which
  * git gc --auto packs the whole repository anew (gc.autoPackLimit). */
@@ -40,26 +41,13 @@ struct fold {
 	size_t unlinked;    /* files */
 };
 
-static int path_of(const struct sk_repo *repo, const char *name, char **out)
-{
-	struct sk_buf buf = SK_BUF_INIT;
-	char *ptr;
-
-	(void)sk_buf_addf(&buf, "%s/%s", repo->commondir, name);
-	ptr = sk_buf_detach(&buf);
-	if (!ptr)
-		return sk_error_oom();
-	*out = ptr;
-	return 0;
-}
-
 static bool gc_runs(const struct sk_repo *repo)
 {
 	struct stat st;
 	char *path = NULL;
 	bool yes;
 
-	yes = path_of(repo, "gc.pid", &path) ||
+	yes = sk_ref_path(repo, "gc.pid", "", &path) ||
 	      (stat(path, &st) == 0 && st.st_mtime > time(NULL) - GC_PID_AGE_S);
 	free(path);
 	return yes;
@@ -82,19 +70,10 @@ static bool is_precious(const struct sk_repo *repo)
 /* SK_EBUSY: another process is at it. */
 static int begin(struct fold *f)
 {
-	char *lock = NULL;
-	int rc = path_of(f->repo, "objects/pack", &f->path);
+	int rc = sk_ref_path(f->repo, "objects/pack", "", &f->path);
 
 	if (!rc)
-		rc = path_of(f->repo, "sk/fold.lock", &lock);
-	if (rc)
-		return rc;
-	f->lock = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (f->lock < 0)
-		rc = sk_error_errno(SK_EIO, "cannot open '%s'", lock);
-	else if (flock(f->lock, LOCK_EX | LOCK_NB) < 0)
-		rc = sk_error(SK_EBUSY, "packs are being folded already");
-	free(lock);
+		rc = sk_tidy_lock(f->repo, &f->lock);
 	if (rc)
 		return rc;
 	f->dir = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -205,7 +184,7 @@ static int pack_objects(struct fold *f, char hex[SK_OID_HEX + 1])
 
 	for (size_t i = 0; i < f->n; i++)
 		sum += f->files.item[i].size;
-	rc = path_of(f->repo, "objects/pack/pack", &base);
+	rc = sk_ref_path(f->repo, "objects/pack/pack", "", &base);
 	if (!rc) {
 		/* whatever the user's configuration says of splitting, bitmaps or syncing */
 		const char *const argv[] = { "git",
@@ -335,7 +314,7 @@ static void note(const struct sk_repo *repo, size_t base, time_t retry)
 	struct sk_buf text = SK_BUF_INIT;
 	char *path = NULL;
 
-	if (path_of(repo, "sk/packs", &path) == 0 &&
+	if (sk_ref_path(repo, "sk/packs", "", &path) == 0 &&
 	    sk_buf_addf(&text, "%zu %lld\n", base, (long long)retry) == 0)
 		(void)sk_write_file(AT_FDCWD, path, text.ptr, text.len, 0666, false);
 	sk_buf_free(&text);
@@ -350,7 +329,7 @@ static size_t count(const struct sk_repo *repo)
 	size_t n = 0;
 	DIR *dir;
 
-	if (path_of(repo, "objects/pack", &path))
+	if (sk_ref_path(repo, "objects/pack", "", &path))
 		return 0;
 	dir = opendir(path);
 	free(path);
@@ -417,7 +396,7 @@ int sk_fold_if_due(const struct sk_repo *repo)
 
 	if (n < DUE)
 		return 0;
-	rc = path_of(repo, "sk/packs", &path);
+	rc = sk_ref_path(repo, "sk/packs", "", &path);
 	if (!rc && sk_read_file(AT_FDCWD, path, 64, &text) == 0 &&
 	    sscanf(sk_buf_str(&text), "%zu %lld", &base, &retry) != 2)
 		base = 0;
