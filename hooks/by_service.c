@@ -27,8 +27,7 @@ bool sk_service_is_down(void)
 	return down;
 }
 
-/* `git sk init --no-service`, or the environment. */
-static bool is_off(const char *common)
+bool sk_service_is_off(const char *common)
 {
 	const char *off = getenv("GIT_SK_NO_SERVICE");
 	char path[PATH_MAX + 32];
@@ -91,7 +90,7 @@ bool sk_event_by_service(const char *event, const char *git, const char *common,
 	const char *field[] = { here, name, command ? command : "", folder };
 	size_t n;
 
-	if (is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
+	if (sk_service_is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
 		return false;
 	(void)snprintf(name, sizeof name, "%s%s", event, again && *again ? "-again" : "");
 	/* a backup may take long, but whether anybody is there shows at once */
@@ -120,21 +119,31 @@ static bool own_index(const char *folder)
 	return realpath(index, given) && strcmp(own, given) == 0;
 }
 
-bool sk_answer_by_service(const char *git, const char *common, bool doubt, const char *token)
+/* "/" after the token: everything may have changed. */
+static bool is_exact(const struct sk_answer *answer)
+{
+	size_t n = strlen(answer->data) + 1;
+
+	return n >= answer->len || answer->data[n] != '/';
+}
+
+bool sk_answer_by_service(const char *git, const char *common, bool doubt, bool exact,
+                          const char *token)
 {
 	struct sk_answer answer;
 	char here[PATH_MAX], folder[PATH_MAX], settings[20];
 	const char *field[] = { here, folder, settings, token };
 	bool good;
 
-	if (is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
+	if (sk_service_is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
 		return false;
 	sk_settings(settings);
 	if (doubt || !own_index(folder))
 		(void)strcpy(settings, "-");
 	if (!ask('f', field, 4, ANSWER_MS, &answer))
 		return false;
-	good = answer.len > 0 && answer.data[answer.len - 1] == '\0';
+	good = answer.len > 0 && answer.data[answer.len - 1] == '\0' &&
+	       (!exact || is_exact(&answer));
 	for (size_t done = 0; good && done < answer.len;) {
 		ssize_t n = write(STDOUT_FILENO, answer.data + done, answer.len - done);
 

@@ -13,6 +13,7 @@
 
 #include "base/io.h"
 #include "base/proc.h"
+#include "hooks/chain.h"
 
 bool sk_git_has_config_hooks(const char *version)
 {
@@ -208,29 +209,47 @@ static int place_base(struct sk_place *p)
 	return rc;
 }
 
-/* A boolean, which names git's own daemon or none, is no program. */
-static bool is_program(const char *value)
+/* What `words` have, or another number than 0. */
+static bool is_word(const char *value, const char *const words[3], bool number)
 {
-	static const char *const words[] = { "true", "yes", "on", "false", "no", "off", NULL };
+	char *end;
+	long n = strtol(value, &end, 10);
 
-	for (int i = 0; words[i]; i++)
+	for (int i = 0; i < 3; i++)
 		if (strcasecmp(value, words[i]) == 0)
-			return false;
-	return value[strspn(value, "0123456789+-")] != '\0';
+			return true;
+	return end != value && *end == '\0' && (n != 0) == number;
+}
+
+/* What is chained: a program, or git's own daemon, which "true" stands for; NULL: nothing. */
+static const char *chained(const char *value)
+{
+	static const char *const yes[] = { "true", "yes", "on" }, *const no[] = { "false", "no",
+		                                                                  "off" };
+
+	if (!value || !*value || is_word(value, no, false))
+		return NULL;
+	return is_word(value, yes, true) ? SK_CHAIN_DAEMON : value;
 }
 
 static int keep_chain(struct sk_place *p, const struct sk_setting *s)
 {
-	bool program = s->below && is_program(s->below);
+	const char *chain = chained(s->below);
 	int rc = 0;
 
 	free(p->record.chain);
-	p->record.chain = program ? strdup(s->below) : NULL;
-	if (program && !p->record.chain)
+	p->record.chain = chain ? strdup(chain) : NULL;
+	if (chain && !p->record.chain)
 		return sk_error_oom();
-	if (program)
-		(void)sk_place_act(p, &rc, "still answers, after git sk", "",
-		                   "the core.fsmonitor program %s", s->below);
+	if (chain && strcmp(chain, SK_CHAIN_DAEMON) == 0)
+		(void)sk_place_act(p, &rc, "", "",
+		                   "core.fsmonitor = true: git sk answers in place of git's "
+		                   "daemon, which is asked when the service has no exact answer");
+	else if (chain)
+		(void)sk_place_act(p, &rc, "", "",
+		                   "the core.fsmonitor program %s is still asked, when the service "
+		                   "has no exact answer",
+		                   s->below);
 	return rc;
 }
 
