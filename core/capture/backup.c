@@ -14,9 +14,9 @@
 #include "base/text.h"
 #include "capture/progress.h"
 #include "capture/state.h"
-#include "store/fold.h"
 #include "store/keep.h"
 #include "store/retention.h"
+#include "store/tidy.h"
 
 /* Retention runs by itself at most this often, and when a day is over its cap. */
 #define PRUNE_EVERY_S 3600
@@ -214,7 +214,7 @@ static void attempt_clear(struct attempt *a)
 
 static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, struct attempt *a)
 {
-	struct sk_scan_opts scan = { .also = opts->also, .staged = true };
+	struct sk_scan_opts scan = { .also = opts->also, .staged = true, .changed = opts->changed };
 	struct sk_oid meta;
 	bool has_meta;
 	int rc = sk_packer_new(repo, &a->packer);
@@ -307,14 +307,16 @@ note:
 static void follow_up(struct sk_repo *repo, struct attempt *a)
 {
 	struct sk_entry *entry = a->is_new ? a->entry : a->last;
+	bool saved =
+	        !a->is_new && a->snap->same && sk_oid_eq(sk_state_tag(a->snap->state), &entry->tag);
 
-	if (sk_state_save(repo, a->snap, entry))
+	if (!saved && sk_state_save(repo, a->snap, entry))
 		sk_state_drop(repo);
 	if (sk_keep_record(repo, sk_now()))
 		sk_warn("%s", sk_error_message());
 	if (a->is_new)
 		prune_if_due(repo);
-	if (a->is_new && sk_fold_if_due(repo))
+	if (a->is_new && sk_tidy_if_due(repo))
 		sk_warn("%s", sk_error_message());
 }
 
