@@ -142,8 +142,8 @@ class Tree:
     def restore_git(self):
         """`.git` only."""
         shutil.rmtree(self.git, ignore_errors=True)
-        self.box.sh(f"cp -a pristine.git '{self.git}' && cp -p index.{self.which} '{self.git}/index'",
-                    self.where)
+        self.box.sh(f"cp -a pristine.git '{self.git}' && "
+                    f"cp -p index.{self.which} '{self.git}/index'", self.where)
 
     def some_files(self, count, first=0):
         """Evenly spread over the tree, sources only."""

@@ -127,14 +127,15 @@ def measure(ctx, say):
 
 def show(records):
     base = next(r for r in records if r["tool"] == "git commits")
-    print(f"a simulated week: {STEPS} states of {FILES} files and one of {BIG >> 20} MiB that changes "
-          f"{BIG_CHANGES} times\n")
+    print(f"a simulated week: {STEPS} states of {FILES} files and one of {BIG >> 20} MiB that "
+          f"changes {BIG_CHANGES} times\n")
     print(f"{'':12} {'snapshots':>9} {'first MiB':>10} {'added MiB':>10} {'of git':>7} "
           f"{'after gc':>10} {'of git':>7}")
     for r in records:
         line = (f"{r['tool']:12} {r['snapshots']:>9} {r['start_bytes'] / 2**20:>10.1f} "
                 f"{r['added_bytes'] / 2**20:>10.2f} {r['added_bytes'] / base['added_bytes']:>7.3g} ")
         if r["added_after_gc_bytes"] is not None:
-            line += (f"{r['added_after_gc_bytes'] / 2**20:>10.2f} "
-                     f"{r['added_after_gc_bytes'] / base['added_after_gc_bytes']:>7.3g}")
+            of_git = r["added_after_gc_bytes"] / base["added_after_gc_bytes"]
+            added = r["added_after_gc_bytes"] / 2**20
+            line += f"{added:>10.2f} {of_git:>7.3g}"
         print(line.rstrip())

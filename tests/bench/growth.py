@@ -2,7 +2,7 @@
 
 import fnmatch, os, shutil, time
 
-from history import fabricate
+from history import edited_trees, fabricate
 from rows import BY_SERVICE
 from sandbox import SETTLE, edit, median, must, rounds
 
@@ -130,10 +130,11 @@ COMMITS = 5000
 
 def _history(tree):
     """Commits that the corpus has not, so that there is something to log."""
-    text = ["".join(f"commit refs/heads/main\ncommitter Bench <bench@example.org> {1700000000 + 60 * i}"
-                    f" +0000\ndata 8\nnext\n{i % 1000:03}\n" for i in range(1, COMMITS + 1))]
-    text.insert(0, "reset refs/heads/main\nfrom refs/heads/main^0\n\n")
-    tree.box.sh("git fast-import --quiet", tree.path, data="".join(text).encode())
+    text = "reset refs/heads/main\nfrom refs/heads/main^0\n\n"
+    for i in range(1, COMMITS + 1):
+        text += (f"commit refs/heads/main\ncommitter Bench <bench@example.org> "
+                 f"{1700000000 + 60 * i} +0000\ndata 5\nnext\n")
+    tree.box.sh("git fast-import --quiet", tree.path, data=text.encode())
 
 
 def beside(ctx, files):
@@ -147,8 +148,9 @@ def beside(ctx, files):
     a.enable()
     a.keep_all()
     names = a.some_files(3000)
-    for i in range(1000):
-        edit(a.path, names[3 * i % len(names):][:3], f"backup {i}")
+    fabricate(a, 980, 60, edited_trees(a, 980, names))
+    for i in range(20):  # the newest as they are made, with their packs
+        edit(a.path, names[7 * i:][:3], f"backup {i}")
         box.sh("git-sk backup -q", a.path)
     must(a.backups() == 1001, "backups are missing")
     for tree in a, b:
@@ -192,13 +194,16 @@ PARTS = (("files", by_files), ("backups", by_backups), ("hooks", hooks), ("besid
 
 
 def measure(ctx, files, patterns, say):
-    lines = []
+    """All records; shows those of each part as soon as it is done."""
+    records = []
     for name, part in PARTS:
         if patterns and not any(fnmatch.fnmatch(name, p) for p in patterns.split(",")):
             continue
         say(f"growth: {name}")
-        lines += part(ctx, sorted(files))
-    return [line.record() for line in lines]
+        lines = [line.record() for line in part(ctx, sorted(files))]
+        show(lines)
+        records += lines
+    return records
 
 
 def show(records):
@@ -208,4 +213,4 @@ def show(records):
         print(f"{r['work']:{wide}} {r['baseline']:16} {r['ratio']:>7.3g} "
               f"{'-' if r['budget'] is None else format(r['budget'], 'g'):>6} "
               f"{r['verdict'] or '-':7}  "
-              + ", ".join(f"{k}: {v:g}" for k, v in r["ms"].items()))
+              + ", ".join(f"{k}: {v:g}" for k, v in r["ms"].items()), flush=True)

@@ -2,8 +2,8 @@
 
 A process of its own, because a small one: the kernel counts the memory of whoever started a
 program as that program's peak (exec keeps the high-water mark), and starting from a big one takes
-longer.  One JSON object a line: {argv, cwd, err} in; {seconds, kib, code} out.  Output of the command is thrown
-away, what it says on standard error goes to the file `err`.
+longer.  One JSON object a line: {argv, cwd, err} in; {seconds, kib, code} out.  What the command
+prints is thrown away, what it says on standard error goes to the file `err`.
 """
 
 import json, os, sys, time
