@@ -7,9 +7,10 @@
  * and repositories with alternates are not cached.  Only listings read it: what is restored is
  * read from git's own objects.
  *
- * SKDIR/entries: struct head, that many 64-bit hashes of packs, then for each tag its id, its
- * length (32 bits) and its bytes; a CRC-32 of all before it.  In the machine's byte order; a file
- * that is damaged or of another machine is not used.  Written without fsync. */
+ * SKDIR/entries: struct head; as many 64-bit hashes of packs; a table of (id, offset of the record)
+ * sorted by id; the records (id, 32-bit length, bytes of the tag) in the order in which a listing
+ * asks for them; a 64-bit checksum of all before it.  In the machine's byte order; a file that is
+ * damaged or of another machine is not used.  Written without fsync. */
 #ifndef SK_STORE_CACHE_H
 #define SK_STORE_CACHE_H
 

@@ -73,7 +73,7 @@ static bool peel(const struct sk_repo *repo, const struct sk_oid *oid, struct sk
 	return ok;
 }
 
-/* The loose refs that can be packed, with what they lead to. */
+/* The loose refs that can be packed, with what they lead to, as they are now. */
 static int gather(const struct sk_repo *repo, struct sk_refs *out)
 {
 	static const char *const prefixes[] = { BACKUPS, METAS, NULL };
@@ -192,6 +192,34 @@ static int drop_loose(const struct sk_repo *repo, const struct sk_ref *ref, size
 	return rc;
 }
 
+/* Under packed-refs.lock, which git holds while it deletes a ref, loose or not: one that is not
+ * as it was before would come back to life in packed-refs. */
+static int leave_unchanged(const struct sk_repo *repo, struct sk_refs *refs)
+{
+	size_t n = 0, i;
+	int rc = 0;
+
+	for (i = 0; i < refs->n; i++) {
+		const char *bad = NULL;
+		char *path = NULL;
+		struct sk_oid oid;
+
+		rc = sk_ref_path(repo, refs->item[i].name, "", &path);
+		if (rc)
+			break;
+		if (sk_ref_read_loose(AT_FDCWD, path, &oid, &bad) == 0 && !bad &&
+		    sk_oid_eq(&oid, &refs->item[i].oid))
+			refs->item[n++] = refs->item[i];
+		else
+			free(refs->item[i].name);
+		free(path);
+	}
+	while (i < refs->n)
+		free(refs->item[i++].name);
+	refs->n = n;
+	return rc;
+}
+
 /* packed-refs.lock, without waiting for git. */
 static int lock_packed(const struct sk_repo *repo, char **lock)
 {
@@ -215,9 +243,11 @@ int sk_refs_pack(const struct sk_repo *repo, size_t *n)
 		return rc;
 	sweep(repo, BACKUPS);
 	sweep(repo, METAS);
-	rc = lock_packed(repo, &lock);
+	rc = gather(repo, &refs); /* before the lock: git waits a second for it, no longer */
 	if (!rc)
-		rc = gather(repo, &refs);
+		rc = lock_packed(repo, &lock);
+	if (!rc)
+		rc = leave_unchanged(repo, &refs);
 	if (!rc && refs.n)
 		rc = rewrite(repo, &refs);
 	if (lock)

@@ -184,10 +184,10 @@ static void beside_git(void **state)
 
 		if (rc && rc != SK_EBUSY)
 			fail_msg("%s", sk_error_message());
-		(void)usleep(3000);
+		(void)usleep(30000);
 	}
 	(void)pack();
-	sh("test ! -e failed || { cat log; exit 1; }");
+	sh("test ! -e failed || { cat log >&2; exit 1; }");
 	assert_string_equal(sh("cd w && git for-each-ref refs/sk/backup | grep -c stay"), "60");
 	assert_string_equal(sh("cd w && git for-each-ref refs/sk/backup | grep -c gone || true"),
 	                    "0");
