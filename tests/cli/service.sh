@@ -18,7 +18,7 @@ within() {
 	shift
 	until "$@" >/dev/null 2>&1; do
 		n=$((n - 1))
-		[ $n -gt 0 ] || die "not within the time: $*"
+		[ $n -gt 0 ] || { git sk service status && tail "$XDG_STATE_HOME/safekeep/service.log"; die "not within the time: $*"; }
 		sleep 0.1
 	done
 }
@@ -207,7 +207,7 @@ t_ignored_files_are_no_reason() {
 t_backs_up_by_the_clock() {
 	begin
 	repo r && cd r
-	export BACKUP_INTERVAL=1
+	export BACKUP_INTERVAL=1 XDG_CONFIG_HOME=$W/config
 	git sk -q init
 	git sk service stop
 	mkdir -p "$XDG_CONFIG_HOME/safekeep" && printf '[watch]\nenabled = false\n' >"$XDG_CONFIG_HOME/safekeep/safekeep.ini"
