@@ -35,11 +35,16 @@ class Sample:
 
 
 class Sandbox:
-    def __init__(self, folder=None):
-        self.scratch = tempfile.mkdtemp(prefix="sk-bench.", dir=folder)
-        self.err = os.path.join(self.scratch, "stderr")
+    def __init__(self):
         env = {k: v for k, v in os.environ.items()
                if not k.startswith(("GIT_", "SK_", "BORG_", "RESTIC_")) and k != "BACKUP_INTERVAL"}
+        if "SK_BIN" in os.environ:
+            env["PATH"] = os.path.abspath(os.environ["SK_BIN"]) + ":" + env["PATH"]
+        if not all(shutil.which(p, path=env["PATH"]) for p in ("git-sk", "git-sk-hook")):
+            raise Trouble("git-sk and git-sk-hook are not in PATH: install SafeKeep, or name the "
+                          "folder they were built in as SK_BIN")
+        self.scratch = tempfile.mkdtemp(prefix="sk-bench.")
+        self.err = os.path.join(self.scratch, "stderr")
         for name in ("home", "run", "state"):
             os.mkdir(os.path.join(self.scratch, name), 0o700)
         home = os.path.join(self.scratch, "home")
@@ -50,15 +55,10 @@ class Sandbox:
                    GIT_CONFIG_GLOBAL=os.path.join(home, ".gitconfig"), GIT_CONFIG_NOSYSTEM="1",
                    BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK="yes",
                    RESTIC_PASSWORD="bench")
-        if "SK_BIN" in os.environ:
-            env["PATH"] = os.path.abspath(os.environ["SK_BIN"]) + ":" + env["PATH"]
         with open(env["GIT_CONFIG_GLOBAL"], "w") as out:
             out.write(GITCONFIG)
         self.env = env
         self.launcher = None
-        if not self.which("git-sk") or not self.which("git-sk-hook"):
-            raise Trouble("git-sk and git-sk-hook are not in PATH: install SafeKeep, or name the "
-                          "folder they were built in as SK_BIN")
 
     def which(self, program):
         return shutil.which(program, path=self.env["PATH"])

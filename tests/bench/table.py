@@ -33,11 +33,14 @@ def row(name, work, baseline, budgets, at=None, least=0):
 
 
 def chosen(patterns):
-    """The rows whose name one of the patterns (separated by commas) matches or is part of."""
-    if not patterns:
-        return ROWS
-    return [r for r in ROWS
-            if any(p in r.name or fnmatch.fnmatch(r.name, p) for p in patterns.split(","))]
+    """The rows whose name one of the patterns (separated by commas) matches or is part of, without
+    those of the patterns behind a `!`."""
+    def fits(name, some):
+        return any(p in name or fnmatch.fnmatch(name, p) for p in some)
+    words = patterns.split(",") if patterns else []
+    wanted = [p for p in words if not p.startswith("!")] or ["*"]
+    unwanted = [p[1:] for p in words if p.startswith("!")]
+    return [r for r in ROWS if fits(r.name, wanted) and not fits(r.name, unwanted)]
 
 
 class Measured:
