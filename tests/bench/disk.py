@@ -132,8 +132,9 @@ def show(records):
     print(f"{'':12} {'snapshots':>9} {'first MiB':>10} {'added MiB':>10} {'of git':>7} "
           f"{'after gc':>10} {'of git':>7}")
     for r in records:
+        of_git = r["added_bytes"] / base["added_bytes"]
         line = (f"{r['tool']:12} {r['snapshots']:>9} {r['start_bytes'] / 2**20:>10.1f} "
-                f"{r['added_bytes'] / 2**20:>10.2f} {r['added_bytes'] / base['added_bytes']:>7.3g} ")
+                f"{r['added_bytes'] / 2**20:>10.2f} {of_git:>7.3g} ")
         if r["added_after_gc_bytes"] is not None:
             of_git = r["added_after_gc_bytes"] / base["added_after_gc_bytes"]
             added = r["added_after_gc_bytes"] / 2**20
