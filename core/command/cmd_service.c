@@ -315,6 +315,17 @@ static bool systemctl(const char *a, const char *b, const char *c)
 	return !rc && status == 0;
 }
 
+/* One that init or git started ends, so that systemd's own can begin. */
+static bool hand_over(void)
+{
+	int rc = sk_service_stop();
+
+	if (rc && rc != SK_ENO)
+		sk_warn("%s", sk_error_message());
+	sk_error_clear();
+	return systemctl("start", "safekeep.service", NULL);
+}
+
 static int service_install(void)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
@@ -342,7 +353,7 @@ static int service_install(void)
 		goto out;
 	sk_outf("wrote %s\n", path.ptr);
 	if (systemctl("daemon-reload", NULL, NULL) &&
-	    systemctl("enable", "--now", "safekeep.service"))
+	    systemctl("enable", "safekeep.service", NULL) && hand_over())
 		sk_outf("enabled it: systemctl --user status safekeep\n");
 	else
 		sk_outf("to have it started at login: systemctl --user daemon-reload && "

@@ -577,9 +577,32 @@ t_unit_for_systemd() {
 	begin
 	export XDG_CONFIG_HOME=$W/config
 	[ -e "${SK_BIN:-/nowhere}/../share/safekeep/systemd/safekeep.service" ] || skip "not installed"
-	code 0 git sk service install
-	has "$XDG_CONFIG_HOME/systemd/user/safekeep.service" 'git-sk" service run'
-	hasnt "$XDG_CONFIG_HOME/systemd/user/safekeep.service" @GIT_SK@
+	local unit=$XDG_CONFIG_HOME/systemd/user/safekeep.service
+	git sk -q service start >/dev/null
+	# where there is no systemd, it says what to do
+	mkdir bin && printf '#!/bin/sh\nexit 1\n' >bin/systemctl && chmod 755 bin/systemctl
+	PATH=$W/bin:$PATH code 0 git sk service install
+	has "$W.out" 'systemctl --user enable --now safekeep'
+	has "$unit" 'git-sk" service run'
+	hasnt "$unit" @GIT_SK@
+	git sk service status >/dev/null
+	# where there is one: the service that runs makes room, and the unit's command is the next one
+	cat >bin/systemctl <<-'EOF'
+		#!/bin/sh
+		echo "$*" >>"$W/asked"
+		[ "$2" != start ] || setsid sh -c "$(sed -n 's/^ExecStart=//p' "$XDG_CONFIG_HOME/systemd/user/safekeep.service")" >/dev/null 2>"$W/journal" </dev/null &
+	EOF
+	local before
+	before=$(pid)
+	PATH=$W/bin:$PATH code 0 git sk service install
+	has "$W.out" 'enabled it'
+	has "$W/asked" '--user enable safekeep.service'
+	within 20 git sk service status
+	[ "$(pid)" != "$before" ] || die "the old one runs on"
+	within 20 grep -q started "$W/journal"
+	# a second one by the unit ends with what its SuccessExitStatus says
+	code 11 git sk service run
+	has "$unit" 'SuccessExitStatus=11'
 }
 
 run_tests
