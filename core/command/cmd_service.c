@@ -25,6 +25,14 @@
 
 /* What the service has its children do */
 
+/* Whether the entry says what it stands before, or was asked for by somebody. */
+static bool has_label(const struct sk_entry *e)
+{
+	const char *trigger = sk_entry_get(e, "Sk-Trigger");
+
+	return trigger && strcmp(trigger, "watch") != 0 && strcmp(trigger, "schedule") != 0;
+}
+
 /* Nothing to save: the newest backup is the state before the command. */
 static int guard_unchanged(struct sk_repo *repo, bool *done)
 {
@@ -37,6 +45,10 @@ static int guard_unchanged(struct sk_repo *repo, bool *done)
 	*done = false;
 	if (rc == SK_ENO)
 		return 0;
+	if (!rc && !has_label(newest)) {
+		sk_entry_free(newest);
+		return 0;
+	}
 	if (!rc)
 		rc = sk_keep_record(repo, sk_now());
 	(void)sk_buf_addf(&title, "before %s", command && *command ? command : "a git command");
@@ -53,11 +65,11 @@ static int guard_unchanged(struct sk_repo *repo, bool *done)
 	return rc;
 }
 
-static int timed(struct sk_repo *repo, const char *event)
+static int timed(struct sk_repo *repo, const char *event, const struct sk_strv *changed)
 {
-	struct sk_backup_opts opts = { .kind = SK_BACKUP,
-		                       .trigger = event,
-		                       .wait_seconds = LOCK_WAIT };
+	struct sk_backup_opts opts = {
+		.kind = SK_BACKUP, .trigger = event, .wait_seconds = LOCK_WAIT, .changed = changed
+	};
 	struct sk_backup_result r = { 0 };
 	int rc;
 
@@ -67,15 +79,26 @@ static int timed(struct sk_repo *repo, const char *event)
 	return rc == SK_EPARTIAL ? 0 : rc; /* kept with the backup; said by show and status */
 }
 
-static int work(struct sk_repo *repo, const char *event, bool unchanged)
+/* The paths that changed, unless the state is not the one that they changed since. */
+static const struct sk_strv *changed_since(const struct sk_repo *repo,
+                                           const struct sk_service_hint *hint)
 {
+	struct sk_state_mark mark;
+
+	sk_state_mark(repo, &mark);
+	return mark.sum[0] && memcmp(&mark, &hint->state, sizeof mark) == 0 ? hint->changed : NULL;
+}
+
+static int work(struct sk_repo *repo, const char *event, const struct sk_service_hint *hint)
+{
+	const struct sk_strv *changed = changed_since(repo, hint);
 	char name[32];
 	bool done = false;
 	size_t len;
 	int rc = 0;
 
 	if (strcmp(event, "watch") == 0 || strcmp(event, "schedule") == 0)
-		return timed(repo, event);
+		return timed(repo, event, changed);
 	(void)snprintf(name, sizeof name, "%s", event);
 	len = strlen(name);
 	(void)unsetenv("SK_HOOK_AGAIN");
@@ -83,12 +106,12 @@ static int work(struct sk_repo *repo, const char *event, bool unchanged)
 		name[len - 6] = '\0';
 		(void)setenv("SK_HOOK_AGAIN", "1", 1);
 	}
-	if (unchanged && strcmp(name, "guard") == 0)
+	if (hint->unchanged && strcmp(name, "guard") == 0)
 		rc = guard_unchanged(repo, &done);
-	return rc || done ? rc : sk_hook_event(repo, name);
+	return rc || done ? rc : sk_hook_event(repo, name, changed);
 }
 
-static int backup(const char *event, bool unchanged)
+static int backup(const char *event, const struct sk_service_hint *hint)
 {
 	struct sk_repo *repo = NULL;
 	int rc = sk_repo_open(".", &repo);
@@ -96,7 +119,7 @@ static int backup(const char *event, bool unchanged)
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
 	if (!rc)
-		rc = work(repo, event, unchanged);
+		rc = work(repo, event, hint);
 	if (rc)
 		sk_warn("no backup was made: %s", sk_error_message());
 	sk_repo_close(repo);

@@ -46,8 +46,9 @@ struct sk_job {
 	struct sk_site *site;
 	pid_t pid;
 	char event[32];
-	bool guard;    /* somebody waits for it */
-	uint64_t stir; /* of the site when it began */
+	bool guard;         /* somebody waits for it */
+	bool hinted;        /* it looks at what changed alone */
+	uint64_t stir, seq; /* of the site's watcher when it began */
 	int64_t deadline;
 	bool killed;
 	struct sk_buf said;
@@ -79,13 +80,16 @@ struct sk_site { /* one working tree */
 	int64_t opened;
 	int64_t interval; /* ms; < 0: never */
 	int64_t debounce;
-	int64_t due;     /* the next backup by the clock */
-	int64_t retry;   /* after a failure; 0 */
-	int64_t stirred; /* when the first change came that is in no backup; 0 */
-	uint64_t saved;  /* sk_watch_stir at the beginning of the last good backup */
-	bool ever;       /* there was one */
-	int64_t full;    /* when the last one was */
-	time_t last;     /* the same by the calendar; 0 */
+	int64_t due;                /* the next backup by the clock */
+	int64_t retry;              /* after a failure; 0 */
+	int64_t stirred;            /* when the first change came that is in no backup; 0 */
+	uint64_t saved;             /* sk_watch_stir at the beginning of the last good backup */
+	uint64_t seq;               /* sk_watch_seq then */
+	struct sk_state_mark state; /* of the state that it left */
+	bool ever;                  /* there was one */
+	int64_t full;               /* when the last one was */
+	int64_t whole;              /* when the last one was that looked at everything */
+	time_t last;                /* the same by the calendar; 0 */
 	struct sk_job *job;
 };
 
@@ -130,6 +134,8 @@ bool sk_sites_work(struct sk_service *s, int64_t end);
 void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_job *job, int status);
 /* Whether nothing changed since the last good backup, as far as the watcher knows for sure. */
 bool sk_site_unchanged(struct sk_site *site);
+/* What a backup may go by; `changed` is to be freed. */
+void sk_site_hint(struct sk_site *site, struct sk_service_hint *out);
 void sk_site_trouble(struct sk_site *site, const char *fmt, ...) SK_PRINTF(2, 3);
 
 /* job.c */

@@ -348,12 +348,53 @@ bool sk_sites_work(struct sk_service *s, int64_t end)
 	return more;
 }
 
-bool sk_site_unchanged(struct sk_site *site)
+/* All that happened so far is known. */
+static bool exact(struct sk_site *site)
 {
 	return site->watch && site->ever && sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
 	       !*sk_watch_why(site->watch) && sk_watch_catch_up(site->watch) &&
-	       sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
-	       sk_watch_stir(site->watch, NULL) == site->saved && !sk_watch_soft(site->watch);
+	       sk_watch_mode(site->watch) == SK_WATCH_EXACT;
+}
+
+static bool nothing_new(struct sk_site *site)
+{
+	return sk_watch_stir(site->watch, NULL) == site->saved && !sk_watch_soft(site->watch);
+}
+
+bool sk_site_unchanged(struct sk_site *site)
+{
+	return exact(site) && nothing_new(site);
+}
+
+static struct sk_strv *changed(struct sk_site *site)
+{
+	struct sk_strv *v = calloc(1, sizeof *v);
+	struct sk_buf paths = SK_BUF_INIT;
+	int rc = v ? sk_watch_changed(site->watch, site->seq, &paths) : SK_ENO;
+
+	for (const char *p = sk_buf_str(&paths); !rc && p < paths.ptr + paths.len;
+	     p += strlen(p) + 1)
+		rc = sk_strv_add(v, p);
+	sk_buf_free(&paths);
+	if (rc) {
+		if (v)
+			sk_strv_free(v);
+		free(v);
+		return NULL;
+	}
+	sk_strv_sort(v);
+	return v;
+}
+
+void sk_site_hint(struct sk_site *site, struct sk_service_hint *out)
+{
+	*out = (struct sk_service_hint){ .state = site->state };
+	if (!exact(site))
+		return;
+	out->unchanged = nothing_new(site);
+	/* once in a while all is looked at, whatever was seen */
+	if (sk_clock_ms() - site->whole < QUIET_FULL_MS)
+		out->changed = changed(site);
 }
 
 /* When the changes at hand want their backup. */
@@ -489,6 +530,11 @@ void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_jo
 	site->retry = 0;
 	site->ever = true;
 	site->saved = job->stir;
+	site->seq = job->seq;
+	if (site->watch)
+		sk_state_mark(sk_watch_repo(site->watch), &site->state);
+	if (!job->hinted)
+		site->whole = now;
 	site->full = now;
 	site->last = time(NULL);
 	site->stirred = 0;

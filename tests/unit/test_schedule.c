@@ -67,9 +67,9 @@ static int forget(const char *worktree)
 	return 0;
 }
 
-static int backup(const char *event, bool unchanged)
+static int backup(const char *event, const struct sk_service_hint *hint)
 {
-	(void)unchanged;
+	(void)hint;
 	if (strcmp(event, "watch") != 0 && strcmp(event, "schedule") != 0)
 		return SK_EUSAGE;
 	if (result)

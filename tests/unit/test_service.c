@@ -172,10 +172,10 @@ static int forget(const char *worktree)
 	return 0;
 }
 
-static int backup(const char *event, bool unchanged)
+static int backup(const char *event, const struct sk_service_hint *hint)
 {
 	(void)event;
-	(void)unchanged;
+	(void)hint;
 	return 0;
 }
 
