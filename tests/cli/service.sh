@@ -256,6 +256,43 @@ t_linked_worktrees() {
 	cmp "$W/one" "$W/two"
 }
 
+t_each_working_tree_by_itself() {
+	begin
+	gone() { ! git sk service status | grep -qF "$(printf '%s\t' "$1")"; }
+	saved_in() { (cd "$1" && saved "$2" "$3"); }
+	repo lib && repo r && cd r && git sk -q init
+	git worktree add -q ../l1 -b one && git worktree add -q ../l2 -b two
+	local d
+	for d in l1 l2; do git -C ../$d status >/dev/null && within 20 watched "$W/$d"; done
+	for d in r l1 l2; do echo "$d" >>../$d/a.txt; done
+	for d in r l1 l2; do within 30 saved_in ../$d a.txt "$(cat ../$d/a.txt)"; done
+	git worktree remove --force ../l1
+	within 20 gone "$W/l1"
+	git sk list --all-worktrees --json | grep -q '"worktree": "l1"' || die "its backups are gone too"
+	git worktree move ../l2 ../l3 && git -C ../l3 status >/dev/null
+	within 20 watched "$W/l3"
+	within 20 gone "$W/l2"
+	echo moved >>../l3/a.txt
+	within 30 saved_in ../l3 a.txt "$(cat ../l3/a.txt)"
+	# a clone is another repository, and not enabled
+	git clone -q --local . ../c && cd ../c
+	git status >/dev/null && echo c >>a.txt && git commit -qam c
+	gone "$W/c" || die "the clone is watched"
+	code 10 git sk status
+	git sk -q init && within 20 watched "$W/c"
+	local before
+	before=$(git -C ../r for-each-ref refs/sk | wc -l)
+	echo d >>a.txt && within 30 saved a.txt "$(cat a.txt)"
+	eq "$(git -C ../r for-each-ref refs/sk | wc -l)" "$before" "backups of the first"
+	# a submodule, enabled by itself, and its files in the project's backups too
+	cd ../r && git submodule --quiet add ../lib sub && git commit -qm sub && cd sub && git sk -q init
+	within 20 watched "$W/r/sub"
+	echo inner >>a.txt
+	within 30 saved a.txt "$(cat a.txt)"
+	echo inner >>../a.txt && within 30 saved_in .. a.txt "$(cat ../a.txt)"
+	git reset -q --hard && git sk -q undo --yes && has a.txt inner
+}
+
 t_many_repositories() {
 	begin
 	local i
