@@ -9,6 +9,9 @@ repository's own setting, in either order.  The steps are edits, renames, moves 
 rules, git commands, repositories inside, kills and restarts of the service, and overflows of its
 queue.  The first difference ends the run: it prints the last steps.  The last line says how many of
 each kind there were.
+
+SK_TEST_CHAIN=1 or 2: with another fsmonitor program in place before (fsmonitor_scan.py), of that version of
+the protocol; the service is then switched off at times.
 """
 import collections
 import ctypes
@@ -26,6 +29,7 @@ rnd = random.Random(seed)
 work, outside = os.path.join(top, "work"), os.path.join(top, "outside")
 log = []
 counts = collections.Counter()
+chain = os.environ.get("SK_TEST_CHAIN", "")
 OWN, REFUSED = "wrong by git's untracked cache alone", "refused by git"
 libc = ctypes.CDLL(None, use_errno=True)
 NAMES = ["a", "b", "c.txt", "d.o", "e", "lib", "src", "f-1", "g.log", "sp ace", "\u00fc", "build"]
@@ -53,7 +57,8 @@ def service_pid():
 
 
 def start():
-    subprocess.run(["git-sk", "-q", "service", "start"], check=True, stdout=subprocess.DEVNULL)
+    e = {k: v for k, v in os.environ.items() if k != "GIT_SK_NO_SERVICE"}
+    subprocess.run(["git-sk", "-q", "service", "start"], check=True, stdout=subprocess.DEVNULL, env=e)
 
 
 # --- what there is
@@ -557,6 +562,13 @@ def s_kill():
     do(s_edit)
 
 
+def s_switch():  # the chained program answers for a while
+    if chain and not os.environ.pop("GIT_SK_NO_SERVICE", None):
+        os.environ["GIT_SK_NO_SERVICE"] = "1"
+    if rnd.random() < 0.5:
+        git("add", "-A")  # a command that does not look for untracked files
+
+
 def s_freeze():  # changes while it does not read
     pid = service_pid()
     if not pid:
@@ -603,7 +615,7 @@ GIT = [s_git("add", "-A"), s_git("commit", "-q", "-a", "-m", "c"), s_add_path, s
        s_other_index, s_untracked_cache, s_show, s_settings, s_index, s_index, s_sparse, s_skip, s_add_tick,
        s_look, s_look, s_look, s_merge, s_submodule_update]
 INSIDE = [s_nested, s_nested_ends, s_hard_link, s_submodule, s_submodule, s_worktree]
-SERVICE = [s_wait, s_wait, s_wait, s_stop, s_kill, s_kill, s_freeze]
+SERVICE = [s_wait, s_wait, s_wait, s_stop, s_kill, s_kill, s_freeze] + [s_switch] * (5 if chain else 0)
 KINDS = {"edits": [s_write, s_edit, s_append, s_same_size, s_tick, s_in_place, s_replace, s_chmod, s_touch, s_link,
                    s_empty_dir, s_deep],
          "deletions": [s_delete, s_delete_tree],
@@ -707,6 +719,7 @@ def compare(token):
     # how it came about; a new generation of the same service: its queue overflowed, or a disk was mounted
     out = run("git-sk-fsmonitor", "2", token).stdout.split(b"\0")
     counts["everything answers" if out[1] == b"/" else "exact answers"] += 1
+    counts["answers of the chained program"] += not out[0].startswith(b"sk1") and not out[0].startswith(b"sk0")
     old, new = token.split(":"), out[0].decode().split(":")
     if len(old) == 4 and len(new) == 4 and old[1] == new[1] and old[2] != new[2] and "0" not in (old[2], new[2]):
         counts["overflows"] += 1
@@ -721,18 +734,28 @@ def main():
         put(os.path.join(work, rnd.choice(NAMES), rnd.choice(NAMES), "%d.txt" % n), text())
     run("git", "add", "-A")
     run("git", "commit", "-q", "-m", "first")
+    if chain:
+        os.makedirs(os.path.join(top, "scan"))
+        if chain == "1":
+            put(os.path.join(top, "scan", "v1"), "")
+        here = os.path.dirname(os.path.abspath(__file__))
+        git("config", "core.fsmonitor", "'%s' -S '%s/fsmonitor_scan.py' '%s/scan'" % (sys.executable, here, top))
     run("git", "sk", "-q", "init")
     git("config", "core.untrackedCache", "true")
     token, begun = "", time.time()
     try:
-        for _ in range(steps):
+        for n in range(steps):
             for _ in range(rnd.choice([1, 1, 1, 2, 4])):
                 step()
+            for s, when in (s_switch, 4), (s_kill, 3), (s_overflow, 2):  # in a short run too
+                if n == steps // when and (chain or s != s_switch):
+                    do(s)
             token = compare(token)
             if not os.path.exists(os.path.join(work, ".git/HEAD")):
                 raise SystemExit("the repository is gone")
     finally:
-        order = ["steps", "comparisons", "exact answers", "everything answers"] + sorted(KINDS) + [OWN, REFUSED]
+        order = ["steps", "comparisons", "exact answers", "everything answers", "answers of the chained program",
+                 *sorted(KINDS), OWN, REFUSED]
         sys.stderr.write("seed %d, %d rounds, %.0f s: %s\n" % (
             seed, steps, time.time() - begun, ", ".join("%d %s" % (counts[k], k) for k in order)))
         pid = service_pid()
