@@ -226,8 +226,12 @@ struct sk_oid sk_idx_oid(const struct sk_idx *idx, uint32_t i)
 
 bool sk_idx_has(const struct sk_idx *idx, const struct sk_oid *oid)
 {
-	uint32_t lo = 0, hi = idx->n;
+	/* the fan-out table: how many ids begin with at most that byte; not believed beyond n */
+	uint32_t lo = oid->id[0] ? be32(idx->map + 8 + 4 * (oid->id[0] - 1)) : 0;
+	uint32_t hi = be32(idx->map + 8 + 4 * oid->id[0]);
 
+	if (hi > idx->n)
+		hi = idx->n;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 		int cmp = memcmp(oid_at(idx, mid), oid->id, SK_OID_RAW);

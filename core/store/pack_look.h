@@ -1,4 +1,4 @@
-/* pack_look.h - the packs of a repository as files, for fold.c alone.
+/* pack_look.h - the packs of a repository as files, for fold.c and packs.c.
  * Source: git's Documentation/gitformat-pack.txt (pack v2, idx v2). */
 #ifndef SK_STORE_PACK_LOOK_H
 #define SK_STORE_PACK_LOOK_H
