@@ -10,7 +10,11 @@ begin() {
 	mkdir -m 700 "$XDG_RUNTIME_DIR"
 	trap 'end' EXIT
 }
-end() { git sk -q service stop >/dev/null 2>&1 || true; }
+end() {
+	git sk -q service stop >/dev/null 2>&1 || true
+	# what a sanitizer finds in it, nobody else would see
+	! grep -hE -A 20 'Sanitizer|runtime error' "$XDG_STATE_HOME"/safekeep/service.log* 2>/dev/null || exit 1
+}
 pid() { cut -d' ' -f1 "$XDG_RUNTIME_DIR/safekeep/lock"; }
 # within SECONDS COMMAND...: until it succeeds; a generous limit, not a measurement
 within() {
@@ -22,7 +26,8 @@ within() {
 		sleep 0.1
 	done
 }
-alive() { kill -0 "$1" 2>/dev/null; }
+# one that only waits for its parent to read its exit status does not live
+alive() { grep -q '^State:[^ZX]*$' "/proc/$1/status" 2>/dev/null; }
 dead() { ! alive "$1"; }
 watched() { git sk service status | grep -qF "$(printf '%s\twatched' "$1")"; }
 backups() { git for-each-ref refs/sk/backup | wc -l; }
