@@ -25,15 +25,11 @@ class Context:
     def pair(self, n):
         return self.tree(n, "a"), self.corpora.tree(n, "b")
 
-    def times(self, ours, base, others=None):
-        """Rounds of both, and a few of the other tools that are here, a round of these after
-        the others."""
+    def times(self, ours, base, others=None, few=3):
+        """Rounds of both, and afterwards a few of `others`, {tool: function of a round}."""
         both = rounds(self.runs, ours, base)
-        more = {}
-        for name, work in (others or {}).items():
-            if work:
-                more[name] = rounds(min(self.runs, 3), work)[0]
-        return Measured.times(*both, more)
+        return Measured.times(*both, {name: rounds(min(self.runs, few), work)[0]
+                                      for name, work in (others or {}).items()})
 
 
 # Other tools, for the rows of backups
@@ -103,7 +99,8 @@ def _backup_against(ctx, n, base, others):
         return ctx.box.timed(base, b.path)
 
     before = a.backups()
-    m = ctx.times(ours, theirs, other_tools(ctx, b, change) if others else None)
+    m = ctx.times(ours, theirs, other_tools(ctx, b, change) if others else None,
+                  few=3 if n <= 20000 else 1)
     must(a.backups() == before + ctx.runs + 1, "a round made no backup")
     return m
 
