@@ -65,12 +65,51 @@ t_guards_what_changes() {
 	guards 1 'git co .' git co .
 }
 
+t_guards_however_it_is_run() {
+	client
+	local git top=$PWD
+	git=$(command -v git)
+	git config alias.nuke 'reset --hard' && git config alias.bysh '!git reset --hard' && git config alias.fn '!f() { git checkout -f "$@"; }; f'
+	guards 1 'git -C . reset --hard' git -C . reset --hard
+	guards 1 'git -C src checkout -- ../a.txt' git -C src checkout -- ../a.txt
+	guards 1 'git --no-pager checkout -- .' git --no-pager checkout -- .
+	guards 1 'git -c core.editor=... -c color.ui=... restore .' git -c core.editor=secret -c color.ui=always restore .
+	guards 1 'git --git-dir=.git --work-tree=. reset --hard' git --git-dir=.git --work-tree=. reset --hard
+	guards 1 "git --git-dir $top/.git --work-tree $top checkout -f" git --git-dir "$top/.git" --work-tree "$top" checkout -f
+	guards 1 'git reset --hard' env GIT_DIR=.git GIT_WORK_TREE=. git reset --hard
+	guards 1 'git checkout -- ..' sh -c 'cd src && git checkout -- ..'
+	guards 1 'git reset --hard' "$git" reset --hard
+	guards 1 'git nuke' git nuke
+	guards 1 'git reset --hard' git bysh
+	guards 1 'git checkout -f HEAD' git fn HEAD
+	guards 1 'git checkout -f' bash -c 'f() { git checkout -f; }; f'
+	printf 'git restore .\n' >"$W/script"
+	guards 1 'git restore .' sh "$W/script"
+	guards 1 'git checkout HEAD~0 -- a.txt' sh -c 'echo a.txt | xargs git checkout HEAD~0 --'
+	guards 1 'git reset --hard' python3 -c 'import subprocess; subprocess.run(["git", "reset", "--hard"])'
+	# two commands: each its own; and what a rebase runs by a shell is none of its own doing
+	: >"$W/called" && echo x >>a.txt && sh -c 'git reset -q --hard && git checkout -q -f'
+	eq "$(sed -n 's/.*|--hook guard|//p' "$W/called" | tr '\n' ,)" 'git reset -q --hard,git checkout -q -f,'
+	: >"$W/called" && echo x >>src/b.txt && git rebase -q -i --autostash --exec 'echo x >>a.txt; git reset -q --hard' HEAD~1
+	eq "$(grep -c '|--hook guard|git reset -q --hard$' "$W/called")" 1 "guards of what the rebase ran"
+	grep -q '^1|--hook guard|git rebase -q -i --autostash --exec ' "$W/called"
+}
+
 t_leaves_reading_alone() {
 	client
 	for c in 'status --porcelain' diff 'diff HEAD' 'ls-files -m' 'describe --always --dirty' 'stash list' 'log -1' 'grep two' 'blame a.txt' 'clean -n' 'add -n .' 'rev-parse HEAD' 'branch -a'; do
 		guards 0 '' git $c
 	done
+	for c in 'status -uall --ignored' 'diff --stat HEAD~1' 'diff-index HEAD' 'diff-files' 'stash show' 'ls-files -o' 'show HEAD' 'blame a.txt' 'tag -l' 'worktree list' 'grep --untracked two' 'clean -ndx' 'rm -n a.txt' 'add --dry-run .' 'commit --dry-run -a' 'commit --short' 'commit -a --porcelain' 'submodule' 'submodule status' 'submodule summary' 'describe --broken --always' 'update-index -q --refresh' 'format-patch --stdout -1' 'sparse-checkout list' 'reflog' 'checkout -h'; do
+		guards 0 '' sh -c "git $c || :"
+	done
+	git config alias.st 'status -s' && git config alias.two st && git config alias.bysh '!git diff'
+	for c in st two bysh; do guards 0 '' git $c; done
 	guards 0 '' git -C . -c core.quotepath=false --no-pager status
+	guards 0 '' git --git-dir=.git --work-tree=. diff
+	guards 0 '' env GIT_DIR=.git GIT_WORK_TREE=. git status
+	guards 0 '' sh -c 'cd src && git status && git diff .. && git -C lib status'
+	guards 0 '' "$(command -v git)" status
 }
 
 t_linked_worktree() {
