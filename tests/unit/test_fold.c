@@ -97,6 +97,46 @@ static void one_of_many(void **state)
 	assert_int_equal(packs(), 1);
 }
 
+/* A handle that knows the indexes but opened no pack yet, while another process folds. */
+static void known_but_not_open(void **state)
+{
+	struct sk_repo *other = NULL;
+	struct sk_oid tags[8];
+	size_t gone = 0;
+
+	(void)state;
+	enable();
+	make(8, NOON);
+	for (int i = 0; i < 8; i++)
+		assert_true(sk_oid_parse(
+		        sh("git -C w rev-parse refs/sk/backup/20260810T12000%dZ", i), &tags[i]));
+	assert_int_equal(sk_repo_open("w", &other), 0);
+	assert_true(sk_repo_has(other, &tags[3]));
+	assert_int_equal(sk_fold(repo, &gone), 0);
+	assert_int_equal(gone, 8);
+	for (int i = 0; i < 8; i++) {
+		git_odb_object *obj = NULL;
+
+		assert_true(sk_repo_has(other, &tags[i]));
+		if (sk_repo_read(other, &tags[i], &obj))
+			fail_msg("%s", sk_error_message());
+		git_odb_object_free(obj);
+	}
+	/* what is found there and not written has to be there afterwards */
+	{
+		struct sk_packer *p = NULL;
+		bool have = false;
+
+		assert_int_equal(sk_packer_new(other, &p), 0);
+		for (int i = 0; i < 8; i++)
+			assert_int_equal(sk_packer_rely(p, &tags[i], &have), 0);
+		assert_int_equal(sk_packer_recheck(p), 0);
+		sk_packer_free(p);
+	}
+	sk_repo_close(other);
+	all_is_there(8);
+}
+
 static void powers(void **state)
 {
 	(void)state;
@@ -342,10 +382,10 @@ static void beside_git(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = { T(one_of_many), T(powers), T(when_due),
-		                            T(others_stay), T(midx),   T(not_now),
-		                            T(cut_short),   T(damage), T(cache_lives),
-		                            T(beside_git) };
+	const struct CMUnitTest tests[] = { T(one_of_many), T(known_but_not_open), T(powers),
+		                            T(when_due),    T(others_stay),        T(midx),
+		                            T(not_now),     T(cut_short),          T(damage),
+		                            T(cache_lives), T(beside_git) };
 
 	return cmocka_run_group_tests_name("fold", tests, NULL, NULL);
 }
