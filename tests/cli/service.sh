@@ -156,6 +156,23 @@ t_ends_when_nobody_can_reach_it() {
 	within 20 dead "$p"
 }
 
+t_started_while_another_one_ends() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	local i before
+	for i in 1 2 3; do
+		seq 1000 | split -l 1 -a 4 - "f$i." # a backup that takes a moment
+		sleep 0.6
+		before=$(pid)
+		kill "$before"
+		code 0 git sk service start
+		has "$W.out" started
+		dead "$before" || die "it has not ended"
+		alive "$(pid)" || die "none runs"
+	done
+}
+
 t_foreign_folder_is_refused() {
 	begin
 	mkdir "$W/elsewhere" && ln -s "$W/elsewhere" "$XDG_RUNTIME_DIR/safekeep"
@@ -371,12 +388,12 @@ t_guard_through_the_service() {
 	hasnt a.txt precious
 	git sk -q undo --yes
 	has a.txt precious
-	# nothing changed since: no new backup, and undo leads there all the same
+	# the service saved it already: it gets its label, and undo leads there
 	within 30 saved a.txt "$(cat a.txt)"
 	sleep 1
 	git checkout -q -f .
 	git sk list >"$W/list"
-	hasnt "$W/list" 'before git checkout'
+	has "$W/list" 'before git checkout'
 	git sk -q undo --yes
 	has a.txt precious
 }
