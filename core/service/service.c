@@ -188,8 +188,11 @@ static int64_t tick(struct sk_service *s)
 		next = earlier(next, s->active + s->idle_exit);
 	}
 	if (s->stopping) {
-		if (!s->stop_by)
+		if (!s->stop_by) {
 			s->stop_by = now + STOP_MS;
+			sk_service_hang_up(
+			        s); /* whoever starts another one is not told that there is one */
+		}
 		next = earlier(next, s->stop_by);
 	}
 	return next;

@@ -158,7 +158,8 @@ void sk_conns_close(struct sk_service *s);
 int sk_service_report(const struct sk_service *s, struct sk_buf *out);
 
 /* daemon.c */
-int sk_service_listen(struct sk_service *s); /* lock, socket */
+int sk_service_listen(struct sk_service *s);   /* lock, socket */
+void sk_service_hang_up(struct sk_service *s); /* the socket alone */
 void sk_service_unlisten(struct sk_service *s);
 /* Whether the socket is still the one that we made. */
 bool sk_service_reachable(const struct sk_service *s);

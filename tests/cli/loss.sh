@@ -378,7 +378,10 @@ awk -F'\t' '
 	!($1 in got) { order[++n] = $1 }
 	{ got[$1] = $3; place = $2 }
 	END {
+		for (i = 1; i <= n; i++) if (!ways[got[order[i]]]++) way[++m] = got[order[i]]
 		printf "# %-40s %s (%s worktree)\n", "the loss", "what the user gets back", place
 		for (i = 1; i <= n; i++) printf "# %-40s %s\n", order[i], got[order[i]]
+		printf "# in all:\n"
+		for (i = 1; i <= m; i++) printf "# %4d %s\n", ways[way[i]], way[i]
 	}' "$results"
 exit $rc

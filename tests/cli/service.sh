@@ -162,14 +162,18 @@ t_started_while_another_one_ends() {
 	within 20 watched "$PWD"
 	local i before
 	for i in 1 2 3; do
-		seq 1000 | split -l 1 -a 4 - "f$i." # a backup that takes a moment
-		sleep 0.6
+		# its backup waits for another one
+		flock .git/sk/lock sleep 3 &
+		echo $i >>a.txt
+		within 20 sh -c 'git sk service status | grep -q "being made"'
 		before=$(pid)
 		kill "$before"
 		code 0 git sk service start
 		has "$W.out" started
 		dead "$before" || die "it has not ended"
 		alive "$(pid)" || die "none runs"
+		wait
+		within 30 saved a.txt "$(cat a.txt)"
 	done
 }
 
