@@ -251,19 +251,19 @@ static void cut_short(void **state)
 	make(12, NOON);
 	sh("cp -a " PACKS " old");
 	assert_int_equal(fold(), 12);
-	sh("cp -a old/* " PACKS "/"); /* the new pack is there, and all the old ones */
+	sh("cp -af old/* " PACKS "/"); /* the new pack is there, and all the old ones */
 	all_is_there(12);
 	assert_true(fold() >= 12);
 	assert_int_equal(packs(), 1);
 	all_is_there(12);
-	sh("cp -a old/* " PACKS "/; rm $(ls " PACKS "/*.idx | head -n 5)"); /* while they go */
+	sh("cp -af old/* " PACKS "/; rm $(ls " PACKS "/*.idx | head -n 5)"); /* while they go */
 	(void)fold();
-	sh("cp -a old/* " PACKS "/");
+	sh("cp -af old/* " PACKS "/");
 	(void)fold();
 	all_is_there(12);
 	/* the very same pack comes out: it must not be taken for one of the old ones */
 	for (int i = 0; i < 3; i++) {
-		sh("cp -a $(ls old/*.pack | head -n 1) $(ls old/*.idx | head -n 1) " PACKS "/");
+		sh("cp -af $(ls old/*.pack | head -n 1) $(ls old/*.idx | head -n 1) " PACKS "/");
 		(void)fold();
 		all_is_there(12);
 	}
@@ -335,7 +335,7 @@ static void cache_lives(void **state)
 	assert_int_equal(sk_cache_open(repo, &cache), 0);
 	sk_cache_folded(cache, 0);
 	sk_cache_close(cache, false);
-	sh("cp -a kept/* " PACKS "/");
+	sh("cp -af kept/* " PACKS "/");
 	/* the same name, but another file: not believed */
 	sh("cd " PACKS " && for f in *.pack; do cp $f x && mv -f x $f; done");
 	assert_int_equal(sk_cache_open(repo, &cache), 0);
