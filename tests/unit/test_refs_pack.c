@@ -311,12 +311,48 @@ static void the_newest(void **state)
 	}
 }
 
+static const char *selected(const char *selector)
+{
+	static char id[64];
+	struct sk_entry *e = NULL;
+
+	if (sk_entry_select(repo, selector, &e))
+		fail_msg("%s", sk_error_message());
+	(void)snprintf(id, sizeof id, "%s", e->id);
+	sk_entry_free(e);
+	return id;
+}
+
+/* More damaged ones than are looked at first. */
+static void past_damage(void **state)
+{
+	struct sk_entry *e = NULL;
+
+	(void)state;
+	enable();
+	(void)made(SK_REVISION, "R_20260810_1100", NOON - 3600);
+	for (int i = 0; i < 40; i++)
+		of("main", NOON + i);
+	(void)pack();
+	assert_string_equal(selected("latest"), "20260810T120039Z");
+	assert_string_equal(selected("@{39}"), "20260810T120000Z");
+	assert_string_equal(selected("@{40}"), "R_20260810_1100");
+	assert_int_equal(sk_entry_select(repo, "@{41}", &e), SK_ENO);
+	assert_non_null(strstr(sk_error_message(), "41 backups and revisions"));
+	sh("mkdir -p " REFS " && cd " REFS " && for i in $(seq 20 39); do printf x "
+	   ">20260810T1200${i}Z; done");
+	assert_string_equal(selected("latest"), "20260810T120019Z");
+	sh("cd " REFS " && for i in $(seq -w 0 19); do printf x >20260810T1200${i}Z; done");
+	assert_string_equal(selected("latest"), "R_20260810_1100");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = { T(as_git_does), T(odd_ones_stay), T(odd_files_stay),
 		                            T(locks),       T(when_due),      T(in_both),
-		                            T(beside_git),  T(the_latest),    T(the_newest) };
+		                            T(beside_git),  T(the_latest),    T(the_newest),
+		                            T(past_damage) };
 
 	return cmocka_run_group_tests_name("refs_pack", tests, NULL, NULL);
 }
