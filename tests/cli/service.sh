@@ -402,6 +402,29 @@ t_guard_through_the_service() {
 	has a.txt precious
 }
 
+t_clock_set_back() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	echo future >>a.txt
+	case $(SK_TEST_NOW=$(($(date +%s) + 86400)) git sk backup -m 'of tomorrow') in
+	"$(date -u -d tomorrow +%Y%m%d)"*) ;;
+	*) skip "not built for tests" ;;
+	esac
+	local before
+	before=$(backups)
+	echo now >>a.txt
+	within 30 sh -c "[ \$(git for-each-ref refs/sk/backup | wc -l) -gt $before ]"
+	# with a label of its own, so that the next command finds nothing to save
+	git sk -q backup -m 'of today' >/dev/null
+	sleep 2
+	cp a.txt ../was
+	git checkout -q -f . && git sk -q undo --yes
+	cmp a.txt ../was
+	git sk prune --dry-run >"$W.out" 2>&1
+	grep -q 'future$' "$W.out" || die "the one from the future is not kept"
+}
+
 t_status_of_a_repository() {
 	begin
 	repo r && cd r
