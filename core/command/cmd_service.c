@@ -171,12 +171,15 @@ static void print_site(const json_t *site)
 static void print_status(const json_t *o)
 {
 	const json_t *site, *list = json_object_get(o, "repos");
-	long long up = (long long)json_integer_value(json_object_get(o, "uptime_seconds"));
-	size_t i;
+	time_t up = (time_t)json_integer_value(json_object_get(o, "uptime_seconds"));
+	struct sk_buf age = SK_BUF_INIT;
+	size_t n = json_array_size(list), i;
 
-	sk_outf("running, process %lld, for %lld s, %zu working trees\n",
-	        (long long)json_integer_value(json_object_get(o, "pid")), up,
-	        json_array_size(list));
+	(void)sk_add_age(&age, sk_now() - up, sk_now());
+	sk_outf("running, process %lld, started %s, %zu working tree%s\n",
+	        (long long)json_integer_value(json_object_get(o, "pid")), sk_buf_str(&age), n,
+	        n == 1 ? "" : "s");
+	sk_buf_free(&age);
 	json_array_foreach(list, i, site) print_site(site);
 }
 
