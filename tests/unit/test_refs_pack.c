@@ -311,18 +311,6 @@ static void the_newest(void **state)
 	}
 }
 
-static const char *selected(const char *selector)
-{
-	static char id[64];
-	struct sk_entry *e = NULL;
-
-	if (sk_entry_select(repo, selector, &e))
-		fail_msg("%s", sk_error_message());
-	(void)snprintf(id, sizeof id, "%s", e->id);
-	sk_entry_free(e);
-	return id;
-}
-
 /* More damaged ones than are looked at first. */
 static void past_damage(void **state)
 {
