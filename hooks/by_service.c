@@ -27,7 +27,8 @@ bool sk_service_is_down(void)
 	return down;
 }
 
-bool sk_service_is_off(const char *common)
+/* `git sk init --no-service`, or the environment. */
+static bool is_off(const char *common)
 {
 	const char *off = getenv("GIT_SK_NO_SERVICE");
 	char path[PATH_MAX + 32];
@@ -90,7 +91,7 @@ bool sk_event_by_service(const char *event, const char *git, const char *common,
 	const char *field[] = { here, name, command ? command : "", folder };
 	size_t n;
 
-	if (sk_service_is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
+	if (is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
 		return false;
 	(void)snprintf(name, sizeof name, "%s%s", event, again && *again ? "-again" : "");
 	/* a backup may take long, but whether anybody is there shows at once */
@@ -135,7 +136,7 @@ bool sk_answer_by_service(const char *git, const char *common, bool doubt, bool 
 	const char *field[] = { here, folder, settings, token };
 	bool good;
 
-	if (sk_service_is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
+	if (is_off(common) || !getcwd(here, sizeof here) || !realpath(git, folder))
 		return false;
 	sk_settings(settings);
 	if (doubt || !own_index(folder))

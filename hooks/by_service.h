@@ -19,8 +19,6 @@ bool sk_answer_by_service(const char *git, const char *common, bool doubt, bool 
 
 /* Starts the service when it is down, once in a while, without waiting for it. */
 void sk_start_service(const char *git_sk);
-/* By `git sk init --no-service`, or the environment. */
-bool sk_service_is_off(const char *common);
 /* Whether the last question found nobody. */
 bool sk_service_is_down(void);
 

@@ -17,10 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,9 +28,6 @@
 #define MARK "/sk"
 #define FOLDERS_BYTES (8u << 20) /* a longer list of folders is no help: "/" */
 #define ANSWER_BYTES (64u << 20)
-#define DAEMON_S 10       /* git's daemon waits a second for its cookie */
-#define START_EVERY_S 10  /* one try to start it in that time */
-#define PACKET_MAX 65516u /* bytes in one: gitprotocol-common(5) */
 
 extern char **environ;
 
@@ -203,116 +197,6 @@ static bool ask_program(const char *program, const char *version, const char *to
 	return good && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* git's daemon: one packet with the token each way, and a flush (simple-ipc.h; pkt-line.h). */
-
-/* The path of a socket is short: it is connected to from within its folder. */
-static int connect_daemon(const char *git)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = "fsmonitor--daemon.ipc" };
-	struct timeval limit = { .tv_sec = DAEMON_S };
-	int here = open(".", O_PATH | O_CLOEXEC), fd = -1;
-
-	if (here < 0)
-		return -1;
-	if (chdir(git) == 0) {
-		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-		                setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
-		                connect(fd, (struct sockaddr *)&at, sizeof at) < 0)) {
-			(void)close(fd);
-			fd = -1;
-		}
-	}
-	if (fchdir(here) < 0 && fd >= 0) {
-		(void)close(fd);
-		fd = -1;
-	}
-	(void)close(here);
-	return fd;
-}
-
-static bool read_exactly(int fd, char *to, size_t n)
-{
-	while (n) {
-		ssize_t got = recv(fd, to, n, 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		to += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
-static bool read_packets(int fd, struct output *out)
-{
-	char head[5] = "", *end;
-
-	for (;;) {
-		unsigned long n;
-
-		if (!read_exactly(fd, head, 4))
-			return false;
-		n = strtoul(head, &end, 16);
-		if (n == 0 && end == head + 4)
-			return true;
-		if (end != head + 4 || n <= 4 || n > PACKET_MAX + 4 || !room(out, n - 4) ||
-		    !read_exactly(fd, out->data + out->len, n - 4))
-			return false;
-		out->len += n - 4;
-	}
-}
-
-static bool ask_daemon(const char *git, const char *token, struct output *out)
-{
-	int fd = connect_daemon(git), n;
-	char *text = NULL;
-	bool good = false;
-
-	out->len = 0;
-	if (fd < 0)
-		return false;
-	n = strlen(token) > PACKET_MAX ? -1
-	                               : asprintf(&text, "%04zx%s0000", strlen(token) + 4, token);
-	if (n > 0 && send(fd, text, (size_t)n, MSG_NOSIGNAL) == n)
-		good = read_packets(fd, out);
-	if (n > 0)
-		free(text);
-	(void)close(fd);
-	return good;
-}
-
-/* Not waited for: the next query finds it. */
-static void start_daemon(const char *git)
-{
-	char *argv[] = { (char *)(size_t) "git", (char *)(size_t) "fsmonitor--daemon",
-		         (char *)(size_t) "start", NULL };
-	posix_spawn_file_actions_t actions;
-	char path[PATH_MAX + 32];
-	struct stat st;
-	pid_t pid;
-	int fd;
-
-	(void)snprintf(path, sizeof path, "%s/sk/daemon-tried", git);
-	if (lstat(path, &st) == 0 && st.st_mtime <= time(NULL) &&
-	    time(NULL) - st.st_mtime < START_EVERY_S)
-		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return;
-	(void)futimens(fd, NULL);
-	(void)close(fd);
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return;
-	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, 0, 1);
-	(void)posix_spawn_file_actions_adddup2(&actions, 0, 2);
-	(void)posix_spawnp(&pid, "git", &actions, NULL, argv, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-}
-
 /* The answer */
 
 static bool is_time(const char *token)
@@ -338,23 +222,21 @@ struct heard {
 
 /* A program that does not know version 2 is asked by version 1, as git does: its tokens are times,
  * taken before it is asked. */
-static bool ask(const char *chain, const char *git, const char *token, struct output *out,
-                struct heard *h)
+static bool ask(const char *chain, const char *token, struct output *out, struct heard *h)
 {
 	static char before[32];
 	size_t n;
-	bool daemon = strcmp(chain, SK_CHAIN_DAEMON) == 0;
 
 	if (!room(out, 1))
 		return false;
 	(void)snprintf(before, sizeof before, "%lld", sk_now_ns());
-	if (daemon ? ask_daemon(git, token, out) : ask_program(chain, "2", token, out)) {
+	if (ask_program(chain, "2", token, out)) {
 		out->data[out->len] = '\0'; /* the last path may have none */
 		n = strlen(out->data);
 		if (!n || n == out->len)
 			return false;
 		*h = (struct heard){ out->data, out->data + n + 1, out->len - n - 1, false };
-	} else if (!daemon && is_time(token) && ask_program(chain, "1", token, out)) {
+	} else if (is_time(token) && ask_program(chain, "1", token, out)) {
 		out->data[out->len] = '\0';
 		*h = (struct heard){ before, out->data, out->len, false };
 	} else {
@@ -431,7 +313,7 @@ static bool write_answer(const struct heard *h, bool everything, const struct ou
 	       (!more->len || sk_write_all(more->data, more->len));
 }
 
-static bool answer_2(const char *chain, const char *git, const char *token)
+static bool answer_2(const char *chain, const char *token)
 {
 	struct output out = { 0 }, folders = { 0 };
 	bool waits = begins(token, WAITS), ours = is_ours(token), everything, good;
@@ -444,7 +326,7 @@ static bool answer_2(const char *chain, const char *git, const char *token)
 		(void)snprintf(now, sizeof now, "%lld", sk_now_ns());
 		token = now;
 	}
-	good = ask(chain, git, token, &out, &h);
+	good = ask(chain, token, &out, &h);
 	if (good) {
 		everything = ours || h.everything || (waits && !add_all_folders(&folders));
 		/* whatever becomes of it, git has had its answer */
@@ -459,8 +341,7 @@ static bool answer_2(const char *chain, const char *git, const char *token)
 static bool answer_1(const char *chain, const char *token)
 {
 	struct output out = { 0 };
-	bool good = strcmp(chain, SK_CHAIN_DAEMON) != 0 && is_time(token) &&
-	            ask_program(chain, "1", token, &out);
+	bool good = is_time(token) && ask_program(chain, "1", token, &out);
 
 	if (good)
 		(void)sk_write_all(out.data, out.len);
@@ -468,13 +349,7 @@ static bool answer_1(const char *chain, const char *token)
 	return good;
 }
 
-bool sk_answer_by_chain(const char *chain, const char *git, const char *version, const char *token,
-                        bool start)
+bool sk_answer_by_chain(const char *chain, const char *version, const char *token)
 {
-	bool good =
-	        strcmp(version, "2") == 0 ? answer_2(chain, git, token) : answer_1(chain, token);
-
-	if (!good && start && strcmp(chain, SK_CHAIN_DAEMON) == 0)
-		start_daemon(git);
-	return good;
+	return strcmp(version, "2") == 0 ? answer_2(chain, token) : answer_1(chain, token);
 }

@@ -352,8 +352,7 @@ static bool answered(const struct folders *f, const char *version, const char *t
 		return true;
 	if (!disabled() && enabled(f) && sk_service_is_down())
 		sk_start_service(find_git_sk());
-	return chain && !doubt &&
-	       sk_answer_by_chain(chain, f->git, version, token, sk_service_is_off(f->common));
+	return chain && !doubt && sk_answer_by_chain(chain, version, token);
 }
 
 static int fsmonitor(int argc, char **argv)

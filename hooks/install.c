@@ -13,7 +13,6 @@
 
 #include "base/io.h"
 #include "base/proc.h"
-#include "hooks/chain.h"
 
 bool sk_git_has_config_hooks(const char *version)
 {
@@ -221,31 +220,23 @@ static bool is_word(const char *value, const char *const words[3], bool number)
 	return end != value && *end == '\0' && (n != 0) == number;
 }
 
-/* What is chained: a program, or git's own daemon, which "true" stands for; NULL: nothing. */
-static const char *chained(const char *value)
-{
-	static const char *const yes[] = { "true", "yes", "on" }, *const no[] = { "false", "no",
-		                                                                  "off" };
-
-	if (!value || !*value || is_word(value, no, false))
-		return NULL;
-	return is_word(value, yes, true) ? SK_CHAIN_DAEMON : value;
-}
-
 static int keep_chain(struct sk_place *p, const struct sk_setting *s)
 {
-	const char *chain = chained(s->below);
+	static const char *const yes[] = { "true", "yes", "on" };
+	static const char *const no[] = { "false", "no", "off" };
+	bool set = s->below && *s->below && !is_word(s->below, no, false);
+	bool daemon = set && is_word(s->below, yes, true); /* git's own */
 	int rc = 0;
 
 	free(p->record.chain);
-	p->record.chain = chain ? strdup(chain) : NULL;
-	if (chain && !p->record.chain)
+	p->record.chain = set && !daemon ? strdup(s->below) : NULL;
+	if (set && !daemon && !p->record.chain)
 		return sk_error_oom();
-	if (chain && strcmp(chain, SK_CHAIN_DAEMON) == 0)
+	if (daemon)
 		(void)sk_place_act(p, &rc, "", "",
-		                   "core.fsmonitor = true: git sk answers in place of git's "
-		                   "daemon, which is asked when the service has no exact answer");
-	else if (chain)
+		                   "core.fsmonitor = true: git sk's service answers in place of "
+		                   "git's daemon");
+	else if (set)
 		(void)sk_place_act(p, &rc, "", "",
 		                   "the core.fsmonitor program %s is still asked, when the service "
 		                   "has no exact answer",
