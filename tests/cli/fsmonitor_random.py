@@ -29,6 +29,7 @@ rnd = random.Random(seed)
 work, outside = os.path.join(top, "work"), os.path.join(top, "outside")
 log = []
 counts = collections.Counter()
+generation = {}  # of each service: a new one after an overflow
 chain = os.environ.get("SK_TEST_CHAIN", "")
 OWN, REFUSED = "wrong by git's untracked cache alone", "refused by git"
 libc = ctypes.CDLL(None, use_errno=True)
@@ -68,8 +69,9 @@ def entries(kind):
     for d, dirs, files in os.walk(work):
         if d == work and ".git" in dirs:
             dirs.remove(".git")
-        dirs[:] = [x for x in dirs if x != ".git" and not os.path.islink(os.path.join(d, x))]
-        for x in (dirs if kind == "d" else files):
+        links = [x for x in dirs if os.path.islink(os.path.join(d, x))]
+        dirs[:] = [x for x in dirs if x != ".git" and x not in links]
+        for x in (dirs if kind == "d" else files + links):
             if x != ".git":
                 found.append(os.path.join(d, x))
     return sorted(found)
@@ -449,6 +451,8 @@ def s_index():  # how the index is written
 
 
 def s_sparse():
+    if any(os.path.islink(p) and os.path.isdir(p) for p in entries("f")):
+        return  # git deletes what such a link points to: the whole repository
     tops = sorted({os.path.relpath(d, work).split("/")[0] for d in entries("d")})
     k = rnd.random()
     if k < 0.4:
@@ -492,11 +496,19 @@ def s_submodule():
     if d:
         act = rnd.choice(["git commit -q --allow-empty -m x", "git reset -q --hard HEAD~1", "git add -A",
                           "git checkout -q --detach", "echo more >>one", "rm -f one", "echo new >new",
-                          "git branch -M other", "git pack-refs --all", "git stash -u", "git submodule deinit -f .", "git clean -fdq"])
+                          "git branch -M other", "git pack-refs --all", "git stash -u", "git clean -fdq"])
         subprocess.run(act, shell=True, cwd=d, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def linked_submodules():
+    found = [os.path.join(work, line.split("\t", 1)[1]) for line in git("ls-files", "-s").stdout.decode().splitlines()
+             if line.startswith("160000")]
+    return [p for p in found if os.path.islink(p)]
+
+
 def s_submodule_update():
+    if linked_submodules():
+        return  # git deletes what such a link points to: the whole repository
     git("submodule", "--quiet", *rnd.choice([["update", "--init", "--force"], ["deinit", "-f", "--all"], ["update"]]))
 
 
@@ -591,13 +603,12 @@ def s_overflow():
     with open("/proc/sys/fs/inotify/max_queued_events") as f:
         n = int(f.read())
     os.kill(pid, signal.SIGSTOP)
-    d = os.path.join(work, "many")
+    pair = [os.path.join(work, "o0"), os.path.join(work, "o1")]  # where there is a watch already
     try:
-        os.makedirs(d, exist_ok=True)
-        for i in range(50):
-            put(os.path.join(d, "f%d" % i), text())
-        for i in range(n):  # one event each, but equal ones in a row are one
-            os.utime(os.path.join(d, "f%d" % (i % 50)))
+        put(pair[0], text())
+        put(pair[1], text())
+        for i in range(n * 5 // 4):  # one event each, but equal ones in a row are one
+            os.utime(pair[i % 2])
         do(rnd.choice(FILES))
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -674,10 +685,8 @@ def cached(index, show):
 
 
 def repair():
-    for line in git("ls-files", "-s").stdout.decode().splitlines():
-        p = os.path.join(work, line.split("\t", 1)[1])
-        if line.startswith("160000") and os.path.islink(p):
-            os.unlink(p)  # "expected submodule path not to be a symbolic link"
+    for p in linked_submodules():
+        os.unlink(p)  # "expected submodule path not to be a symbolic link"
     if plain("-uno") is None:
         os.unlink(os.path.join(work, ".git/index"))
         git("reset", "-q")
@@ -716,13 +725,14 @@ def compare(token):
     own = "-u" + git("config", "--default", "normal", "status.showUntrackedFiles").stdout.decode().strip()
     for show in rnd.sample(["-uall", own if own != "-uall" else "-unormal"], 2):
         compare_one(show)
-    # how it came about; a new generation of the same service: its queue overflowed, or a disk was mounted
+    # how it came about; a new generation of the same service: its queue overflowed
     out = run("git-sk-fsmonitor", "2", token).stdout.split(b"\0")
     counts["everything answers" if out[1] == b"/" else "exact answers"] += 1
     counts["answers of the chained program"] += not out[0].startswith(b"sk1") and not out[0].startswith(b"sk0")
-    old, new = token.split(":"), out[0].decode().split(":")
-    if len(old) == 4 and len(new) == 4 and old[1] == new[1] and old[2] != new[2] and "0" not in (old[2], new[2]):
-        counts["overflows"] += 1
+    new = out[0].decode().split(":")
+    if new[0] == "sk1" and new[2] != "0":
+        counts["overflows"] += generation.get(new[1], new[2]) != new[2]
+        generation[new[1]] = new[2]
     return out[0].decode()
 
 
@@ -750,9 +760,9 @@ def main():
             for s, when in (s_switch, 4), (s_kill, 3), (s_overflow, 2):  # in a short run too
                 if n == steps // when and (chain or s != s_switch):
                     do(s)
-            token = compare(token)
             if not os.path.exists(os.path.join(work, ".git/HEAD")):
-                raise SystemExit("the repository is gone")
+                raise SystemExit("the repository is gone after: " + ", ".join(log[-12:]))
+            token = compare(token)
     finally:
         order = ["steps", "comparisons", "exact answers", "everything answers", "answers of the chained program",
                  *sorted(KINDS), OWN, REFUSED]
