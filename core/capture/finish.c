@@ -179,28 +179,34 @@ static bool unchanged(const struct finish *f, const struct sk_node *dir,
 
 static bool as_before(const struct sk_node *dir, const struct sk_state_node *old)
 {
-	return old && old->perm == dir->perm && old->flags == dir->flags &&
+	return old && !(dir->flags & SK_NODE_MOVED) && old->perm == dir->perm &&
+	       old->flags == (dir->flags & (uint16_t)~SK_NODE_SCRATCH) &&
 	       old->n_children == dir->n_children && sk_oid_eq(&old->oid, &dir->oid) &&
 	       sk_stat_same(&old->st, &dir->st);
 }
 
-static int make_trees(struct finish *f, struct sk_node *dir)
+/* *same: nothing at or below the folder differs from the old state. */
+static int make_trees(struct finish *f, struct sk_node *dir, bool *same)
 {
 	const struct sk_state_node *old =
 	        dir->old == SK_STATE_NONE ? NULL : sk_state_node(f->scan->state, dir->old);
+	bool below = true;
 	int rc = 0;
 
 	if ((dir->flags & SK_NODE_ASIS) || ((dir->flags & SK_NODE_VIRTUAL) && !dir->n_children))
 		return 0; /* a sparse folder: its tree is the index's */
 	for (uint32_t i = 0; !rc && i < dir->n_children; i++)
 		if (dir->child[i].mode == 040000)
-			rc = make_trees(f, &dir->child[i]);
+			rc = make_trees(f, &dir->child[i], &below);
 	if (!rc && unchanged(f, dir, old))
 		dir->oid = old->oid;
 	else if (!rc)
 		rc = build_tree(f, dir);
+	below = below && as_before(dir, old);
+	*same = *same && below;
 	dir->flags &= (uint16_t)~SK_NODE_SCRATCH;
-	f->scan->snap->same &= as_before(dir, old);
+	if (below)
+		dir->flags |= SK_NODE_KEPT;
 	return rc;
 }
 
@@ -285,10 +291,10 @@ int sk_scan_finish(struct sk_scan *scan)
 	if (scan->virtuals || odd_perms(&f))
 		for (struct sk_space *sp = scan->spaces; sp && !rc; sp = sp->next)
 			rc = record_space(&f, sp);
-	if (!rc && scan->changed)
+	if (!rc && scan->lazy)
 		rc = sk_partial_finish(scan);
 	for (struct sk_space *sp = scan->spaces; sp && !rc; sp = sp->next)
-		rc = make_trees(&f, sp->root);
+		rc = make_trees(&f, sp->root, &scan->snap->same);
 	if (!rc)
 		rc = take_nested(&f);
 	sk_meta_sort(f.meta);

@@ -80,16 +80,15 @@ static bool ignored(const struct sk_task *t, const struct sk_list *l, size_t nam
 	                       dir) == SK_IGNORED;
 }
 
-/* In a partial scan the index is not read for what the state knows: what was in it and is ignored
- * was tracked then, or asked for, and index and rules are those of then. */
+/* See partial.c. */
 static int tracked(struct sk_worker *w, const struct sk_task *t, const struct sk_group *g,
                    const struct sk_state_node *o, bool *out)
 {
 	size_t lo = 0, hi = 0;
 	int rc = 0;
 
-	*out = g || (t->partial && o);
-	if (!*out && t->partial) {
+	*out = g || (t->lazy && o && w->list->same_rules);
+	if (!*out && t->lazy) {
 		rc = sk_partial_tracked(w, t, w->list->path.ptr, &lo, &hi);
 		*out = !rc && lo < hi;
 	}
@@ -199,12 +198,11 @@ int sk_folder_later(struct sk_list *l, const struct sk_node *node, const struct 
 }
 
 /* A partial scan leaves a folder alone that nothing changed at or below. */
-static int push_partial(struct sk_worker *w, const struct sk_task *t, struct sk_node *node,
-                        const struct sk_state_node *o, struct sk_task *task)
+static int push_partial(struct sk_worker *w, struct sk_node *node, const struct sk_state_node *o,
+                        struct sk_task *task)
 {
 	const char *path = w->list->path.ptr;
 	enum sk_touched how = sk_partial_touched(w->scan, path);
-	int rc;
 
 	if (o && o->mode == 040000 && how == SK_UNTOUCHED) {
 		node->flags = o->flags | SK_NODE_ASIS;
@@ -214,12 +212,8 @@ static int push_partial(struct sk_worker *w, const struct sk_task *t, struct sk_
 		return add_node(w->list, node);
 	}
 	task->partial = o && o->mode == 040000 && how != SK_TOUCHED_ALL;
-	if (!task->partial) {
+	if (!task->partial)
 		lost_folder(w, o);
-		rc = sk_partial_tracked(w, t, path, &task->lo, &task->hi);
-		if (rc)
-			return rc;
-	}
 	return sk_folder_later(w->list, node, task);
 }
 
@@ -262,7 +256,12 @@ static int add_folder(struct sk_worker *w, const struct sk_task *t, const struct
 	node.name = lasting(w, n, o);
 	if (!node.name)
 		return sk_error_oom();
-	return t->partial ? push_partial(w, t, &node, o, &task) : sk_folder_later(l, &node, &task);
+	task.lazy = t->lazy && o && o->mode == 040000;
+	if (t->lazy && !task.lazy)
+		rc = sk_partial_tracked(w, t, l->path.ptr, &task.lo, &task.hi);
+	if (rc)
+		return rc;
+	return t->partial ? push_partial(w, &node, o, &task) : sk_folder_later(l, &node, &task);
 }
 
 /* What the blob may be expected to be; NULL: no idea, it has to be read. */
@@ -334,8 +333,8 @@ static void count_file(struct sk_worker *w, const struct sk_node *node,
 	} else if (o->perm != node->perm) {
 		w->changed++;
 	}
-	w->dirty |= !o || o->perm != node->perm || o->flags != node->flags ||
-	            !sk_stat_same(&o->st, &node->st);
+	w->list->moved |= !o || o->perm != node->perm || o->flags != node->flags ||
+	                  !sk_stat_same(&o->st, &node->st);
 }
 
 static int add_file(struct sk_worker *w, const struct sk_task *t, const struct sk_name *n,
@@ -432,7 +431,7 @@ static int absent_group(struct sk_worker *w, const struct sk_task *t, const stru
 	if (!o || o->mode != node.mode || !(o->flags & SK_NODE_VIRTUAL) ||
 	    (node.mode != 040000 && !sk_oid_eq(&o->oid, &node.oid))) {
 		l->same = false;
-		w->dirty = true;
+		l->moved = true;
 	}
 	if (node.mode == 040000)
 		l->same = false; /* its old children are not walked: build the tree again */
@@ -508,6 +507,7 @@ static int read_ignore(struct sk_worker *w, const struct sk_task *t)
 	/* git does not follow a .gitignore that is a link either */
 	fd = l->ignore ? openat(l->fd, ".gitignore", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 	               : -1;
+	l->same_rules = fd < 0 && sk_names_same_rules(w, t, NULL);
 	if (fd < 0)
 		return 0;
 	(void)close(fd);
@@ -515,6 +515,7 @@ static int read_ignore(struct sk_worker *w, const struct sk_task *t)
 	if (rc == 0) {
 		struct sk_ignore *frame = NULL;
 
+		l->same_rules = sk_names_same_rules(w, t, &text);
 		rel += *rel == '/';
 		rc = sk_ignore_push(t->frame, rel, sk_buf_str(&text), text.len, &frame);
 		if (!rc) {
@@ -585,6 +586,7 @@ static void begin_folder(struct sk_worker *w, const struct sk_state_node *old, b
 	sk_buf_clear(&l->nodes);
 	sk_buf_clear(&l->pending);
 	l->partial = partial;
+	l->moved = false;
 	l->same = old != NULL;
 	l->old_next = old ? old->first_child : 0;
 	l->old_end = old ? old->first_child + old->n_children : 0;
@@ -609,6 +611,8 @@ static void end_folder(struct sk_worker *w, struct sk_task *t)
 		dir->flags |= SK_NODE_LIST;
 	if (l->same)
 		dir->flags |= SK_NODE_SAME;
+	if (l->moved)
+		dir->flags |= SK_NODE_MOVED;
 	if (!l->any)
 		dir->flags |= SK_NODE_BARREN;
 	w->barren += dir->n_children == 0;
@@ -630,7 +634,7 @@ static int walk_folder(struct sk_worker *w, struct sk_task *t)
 		rc = keep_children(w, t->node);
 	if (!rc) {
 		end_folder(w, t);
-		rc = push_folders(w, t, t->node, sk_names_same_rules(w, t, t->node));
+		rc = push_folders(w, t, t->node, l->same_rules);
 	}
 	sk_ignore_unref(l->frame);
 	l->frame = NULL;
@@ -652,7 +656,7 @@ static int pass_folder(struct sk_worker *w, struct sk_task *t)
 	if (!rc)
 		rc = keep_children(w, t->node);
 	if (!rc)
-		rc = push_folders(w, t, t->node, true);
+		rc = push_folders(w, t, t->node, l->same_rules);
 	sk_ignore_unref(l->frame);
 	l->frame = NULL;
 	return rc;
@@ -676,10 +680,10 @@ static int enter_folder(struct sk_worker *w, struct sk_task *t)
 	if (sk_stamp_racy(&t->node->st, before))
 		t->node->flags |= SK_NODE_RACY;
 	sk_buf_clear(&l->groups);
-	rc = t->partial ? 0 : sk_groups(w, t, &l->groups);
+	rc = t->lazy ? 0 : sk_groups(w, t, &l->groups);
 	if (!rc)
 		rc = sk_names(w, t, &st);
-	if (!rc && inner && !t->partial)
+	if (!rc && inner && (!t->lazy || l->git))
 		rc = sk_nested_open(w, t, l->git, l->any, &nested);
 	if (!rc && !nested)
 		rc = walk_folder(w, t);

@@ -189,24 +189,26 @@ int sk_names(struct sk_worker *w, struct sk_task *t, const struct stat *st)
 }
 
 bool sk_names_same_rules(const struct sk_worker *w, const struct sk_task *t,
-                         const struct sk_node *dir)
+                         const struct sk_buf *text)
 {
 	const struct sk_state *state = w->scan->state;
 	const struct sk_state_node *old = t->old == SK_STATE_NONE ? NULL
 	                                                          : sk_state_node(state, t->old),
 	                           *o = NULL;
-	const struct sk_node *now;
+	struct sk_oid oid;
 
-	if (!t->same_rules || !old || old->mode != 040000)
+	if (!t->same_rules || !old || old->mode != 040000 || (old->flags & SK_NODE_RULES))
 		return false;
-	now = sk_node_child(dir, IGNORE_FILE, sizeof IGNORE_FILE - 1);
 	for (uint32_t i = 0; i < old->n_children && !o; i++) {
 		const struct sk_state_node *kid = sk_state_node(state, old->first_child + i);
 
 		if (kid && strcmp(sk_state_name(state, kid), IGNORE_FILE) == 0)
 			o = kid;
 	}
-	if (!now && !o)
-		return !w->list->ignore && !(old->flags & SK_NODE_RULES);
-	return now && o && now->mode == o->mode && sk_oid_eq(&now->oid, &o->oid);
+	if (!o || o->mode == 0120000 || o->mode == 040000) /* such a one was no rules */
+		return !text;
+	if (!text)
+		return false;
+	sk_hash_object(SK_OBJ_BLOB, sk_buf_str(text), text->len, &oid);
+	return sk_oid_eq(&oid, &o->oid);
 }

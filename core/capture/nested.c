@@ -32,7 +32,7 @@ static int add_space(struct sk_worker *w, struct sk_task *t, git_repository *git
 
 	if (!sp)
 		return sk_error_oom();
-	if (scan->changed) {
+	if (scan->lazy) {
 		free(sp);
 		scan->retreat = true;
 		return sk_error(SK_EBUSY, "a new repository inside");
@@ -124,6 +124,8 @@ int sk_nested_open(struct sk_worker *w, struct sk_task *t, bool git, bool any, b
 		*is = nested;
 		return rc;
 	}
+	if (t->lazy) /* the state has a folder here, no submodule */
+		return 0;
 	e = sk_index_find(t->space->index, rel, strlen(rel), 0);
 	if (!e || e->mode != 0160000)
 		return 0;

@@ -1,10 +1,17 @@
-/* A scan of what changed alone.  Whoever asks for it knows which paths may differ from the state
- * (the service, from inotify); the folders on the way to them are gone through, those that hold one
- * are listed and their files looked at, all other folders stay as the state has them.
+/* Scans that look at less.
  *
- * It is exact under what is checked here: the state is one tree with no repository inside, its
+ * Lazy: git's index and the rules are those that the state was made with, so the state can stand
+ * for the index: what is in it and ignored was tracked then, or asked for, and what was staged is
+ * known. The index is read only when there is something new that is ignored, or a new folder.
+ *
+ * Partial: a lazy scan of what changed alone.  Whoever asks for it knows which paths may differ
+ * from the state (the service, from inotify); the folders on the way to them are gone through,
+ * those that hold one are listed and their files looked at, all other folders stay as the state has
+ * them.
+ *
+ * Both are exact under what is checked here: the state is one tree with no repository inside, its
  * objects are there, the rules and git's index are those it was made with.  In any other case, or
- * when one of these turns out to matter on the way (`retreat`), a whole scan is made. */
+ * when one of these turns out to matter on the way (`retreat`), a plain scan is made. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,32 +121,30 @@ static int read_meta(struct sk_scan *scan)
 	return 0;
 }
 
-int sk_partial_begin(struct sk_scan *scan)
+void sk_partial_begin(struct sk_scan *scan)
 {
 	const struct sk_scan_facts *facts = sk_state_facts(scan->state);
 	struct sk_oid index;
 	size_t virtuals;
-	int rc;
 
-	if (!scan->trusted || sk_state_nested(scan->state) || sk_state_worn(scan->state) ||
-	    scan->also.n || !scan->opts->packer || !scan->opts->staged ||
-	    sk_oid_is_zero(&facts->index) || sk_oid_is_zero(&facts->staged) ||
-	    !plain_paths(scan->opts->changed))
-		return 0;
-	rc = index_checksum(scan->repo, &index);
-	if (rc || !sk_oid_eq(&index, &facts->index) || read_meta(scan))
-		return 0;
+	if (!scan->trusted || sk_state_nested(scan->state) || scan->also.n || !scan->opts->packer ||
+	    !scan->opts->staged || sk_oid_is_zero(&facts->index) ||
+	    sk_oid_is_zero(&facts->staged) || index_checksum(scan->repo, &index) ||
+	    !sk_oid_eq(&index, &facts->index) || read_meta(scan))
+		return;
 	(void)sk_meta_kind(scan->old_meta, 'V', &virtuals);
 	if (virtuals) /* only the index tells whether they still are */
-		return 0;
+		return;
+	scan->lazy = true;
+	scan->snap->facts = *facts;
+	if (!scan->opts->changed || sk_state_worn(scan->state) || !plain_paths(scan->opts->changed))
+		return;
 	scan->changed = scan->opts->changed;
 	scan->snap->partial = true;
 	scan->snap->files = sk_state_files(scan->state);
-	scan->snap->facts = *facts;
 	scan->snap->meta.usual_file = scan->old_meta->usual_file;
 	scan->snap->meta.usual_exec = scan->old_meta->usual_exec;
 	scan->snap->meta.usual_dir = scan->old_meta->usual_dir;
-	return 0;
 }
 
 static int add_old(struct sk_worker *w, const struct sk_task *t, uint32_t number,
@@ -178,11 +183,10 @@ static int add_old(struct sk_worker *w, const struct sk_task *t, uint32_t number
 		return sk_error(SK_EBUSY, "a skipped folder changed");
 	}
 	node.flags = 0;
+	task.lazy = true;
 	task.partial = how != SK_TOUCHED_ALL;
-	if (!task.partial) {
+	if (!task.partial)
 		w->less += sk_state_count(state, o);
-		rc = sk_partial_tracked(w, t, path->ptr, &task.lo, &task.hi);
-	}
 	return rc ? rc : sk_folder_later(w->list, &node, &task);
 }
 
@@ -254,26 +258,37 @@ int sk_partial_pass(struct sk_worker *w, struct sk_task *t)
 	return rc;
 }
 
+static int read_late(struct sk_scan *scan, struct sk_space *sp)
+{
+	struct sk_index *index = NULL;
+	char *file = NULL;
+	int rc = sk_repo_index_path(scan->repo, &file);
+
+	if (!rc)
+		rc = sk_index_read(file, &index);
+	free(file);
+	if (!rc && !sk_oid_eq(&index->checksum, &scan->snap->facts.index))
+		rc = sk_error(SK_EBUSY, "git's index changed meanwhile");
+	if (rc)
+		sk_index_free(index);
+	else
+		sp->index = index;
+	return rc;
+}
+
 int sk_partial_tracked(struct sk_worker *w, const struct sk_task *t, const char *path, size_t *lo,
                        size_t *hi)
 {
 	struct sk_space *sp = t->space;
 	size_t len = strlen(path);
-	char *file = NULL;
-	int rc = 0;
+	int rc;
 
-	if (!sp->index) {
-		rc = sk_repo_index_path(w->scan->repo, &file);
-		if (!rc)
-			rc = sk_index_read(file, &sp->index);
-		free(file);
-		if (!rc && !sk_oid_eq(&sp->index->checksum, &w->scan->snap->facts.index))
-			rc = sk_error(SK_EBUSY, "git's index changed meanwhile");
-		if (rc) { /* this worker is the only one */
-			w->scan->retreat = true;
-			return rc;
-		}
-	}
+	(void)pthread_mutex_lock(&w->scan->index_lock);
+	rc = sp->index ? 0 : read_late(w->scan, sp);
+	w->scan->retreat |= rc != 0;
+	(void)pthread_mutex_unlock(&w->scan->index_lock);
+	if (rc)
+		return rc;
 	*lo = *hi = sk_index_lower(sp->index, path, len);
 	while (*hi < sp->index->n) {
 		const struct sk_index_entry *e = &sp->index->entry[*hi];
@@ -317,7 +332,7 @@ int sk_partial_finish(struct sk_scan *scan)
 	struct sk_meta *meta = &scan->snap->meta;
 	int rc = 0;
 
-	for (size_t i = 0; !rc && i < old->n; i++) {
+	for (size_t i = 0; !rc && scan->changed && i < old->n; i++) {
 		const struct sk_meta_path *p = &old->path[i];
 
 		if (!strchr("FDEVS", p->kind) || looked_at(scan->snap->root, p->path))

@@ -205,7 +205,6 @@ static int workers_close(struct sk_scan *scan, struct sk_worker *w, size_t n)
 			                 m->path[k].mode, m->path[k].reason);
 		snap->files += w[i].files;
 		snap->files -= w[i].less;
-		snap->same &= !w[i].dirty;
 		scan->gone += w[i].gone;
 		scan->barren += w[i].barren;
 		scan->virtuals += w[i].virtuals;
@@ -356,10 +355,11 @@ static int open_outer(struct sk_scan *scan)
 		        sk_oid_eq(&scan->snap->facts.rules, &sk_state_facts(scan->state)->rules);
 		scan->folder_times = times_tell(scan->repo);
 	}
-	if (scan->opts->changed && task.same_rules && scan->folder_times)
-		rc = sk_partial_begin(scan);
+	if (!scan->plain && task.same_rules && scan->folder_times)
+		sk_partial_begin(scan);
+	task.lazy = scan->lazy;
 	task.partial = scan->changed != NULL;
-	if (!rc && !task.partial)
+	if (!task.lazy)
 		rc = read_index(scan, sp);
 	if (!rc)
 		rc = sk_rules_outside(scan->repo, scan->repo->commondir, &sp->ignore);
@@ -398,6 +398,7 @@ static void scan_close(struct sk_scan *scan)
 	free(scan->old_meta);
 	sk_rules_close(scan);
 	sk_snapshot_free(scan->snap);
+	(void)pthread_mutex_destroy(&scan->index_lock);
 	(void)pthread_mutex_destroy(&scan->lock);
 	(void)pthread_cond_destroy(&scan->work);
 }
@@ -430,7 +431,7 @@ static int run(struct sk_scan *scan)
 	return rc;
 }
 
-static int scan_once(const struct sk_repo *repo, const struct sk_scan_opts *opts,
+static int scan_once(const struct sk_repo *repo, const struct sk_scan_opts *opts, bool plain,
                      struct sk_snapshot **out, bool *again)
 {
 	struct sk_scan *scan = calloc(1, sizeof *scan);
@@ -440,6 +441,8 @@ static int scan_once(const struct sk_repo *repo, const struct sk_scan_opts *opts
 		return sk_error_oom();
 	scan->repo = repo;
 	scan->opts = opts;
+	scan->plain = plain;
+	(void)pthread_mutex_init(&scan->index_lock, NULL);
 	(void)pthread_mutex_init(&scan->lock, NULL);
 	(void)pthread_cond_init(&scan->work, NULL);
 	rc = run(scan);
@@ -455,12 +458,8 @@ static int scan_once(const struct sk_repo *repo, const struct sk_scan_opts *opts
 
 int sk_scan(const struct sk_repo *repo, const struct sk_scan_opts *opts, struct sk_snapshot **out)
 {
-	struct sk_scan_opts whole = *opts;
 	bool again = false;
-	int rc = scan_once(repo, opts, out, &again);
+	int rc = scan_once(repo, opts, false, out, &again);
 
-	if (!again)
-		return rc;
-	whole.changed = NULL;
-	return scan_once(repo, &whole, out, &again);
+	return again ? scan_once(repo, opts, true, out, &again) : rc;
 }

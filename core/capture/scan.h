@@ -21,6 +21,7 @@ enum {                         /* kept in sk_node.flags during a scan only */
        SK_NODE_GONE = 0x100,   /* vanished or unreadable: left out of the tree */
        SK_NODE_BARREN = 0x200, /* a folder with no entry at all on disk */
        SK_NODE_SAME = 0x400,   /* folder: names, kinds, files are those of the old state */
+       SK_NODE_MOVED = 0x1000, /* folder: a file in it is not as in the old state, times included */
        SK_NODE_SEEN = 0x800,   /* folder: it was listed, so it and its files are up to date */
        SK_NODE_SCRATCH = 0xff00
 };
@@ -57,6 +58,7 @@ struct sk_task {
 	bool sparse;             /* one folder of a sparse index: `tree` stands for lo..hi */
 	bool same_rules;         /* the ignore rules above it are those of the old state */
 	bool partial;            /* only what scan->changed names below it */
+	bool lazy; /* the state has the folder, and stands for the index (scan->lazy) */
 	struct sk_oid tree;
 	char path[]; /* from the outer root */
 };
@@ -68,8 +70,11 @@ struct sk_scan {
 	bool trusted;           /* the state's objects exist */
 	bool folder_times;      /* a name that comes or goes changes its folder's times here */
 	uint64_t dev;           /* of the root */
+	bool plain;             /* neither lazy nor partial */
+	bool lazy; /* git's index is that of the state: it is read only for what the state lacks */
+	struct sk_meta *old_meta;      /* of a lazy scan: the metadata of the state's entry */
 	const struct sk_strv *changed; /* of a partial scan; NULL: all is looked at */
-	struct sk_meta *old_meta;      /* of a partial scan: the metadata of the state's entry */
+	pthread_mutex_t index_lock;    /* of reading the index late */
 	size_t gone, barren;           /* folders and files to be left out: see finish.c */
 	size_t virtuals;
 	uint32_t perms[3]
@@ -85,7 +90,7 @@ struct sk_scan {
 	pthread_cond_t work;
 	struct sk_task *stack;
 	size_t busy;
-	bool retreat; /* the partial scan met what only a whole one can do */
+	bool retreat; /* the lazy or partial scan met what only a plain one can do */
 	int rc;       /* first failure, with its message */
 	char message[1024];
 };
@@ -98,8 +103,7 @@ struct sk_worker {
 	size_t files, changed, unreadable;
 	size_t less; /* files of the old state in folders that a partial scan looked at again */
 	size_t gone, barren, virtuals;
-	bool left;  /* in the folder at hand, a name was left out that its times do not tell of */
-	bool dirty; /* something is not as in the old state, times included */
+	bool left; /* in the folder at hand, a name was left out that its times do not tell of */
 	uint32_t perms[3][4096];
 	char *buffer;         /* SK_READ_MAX + 1 bytes for files */
 	char *dents;          /* for getdents64 */
@@ -129,8 +133,10 @@ struct sk_list { /* of the folder at hand; kept from folder to folder */
 	struct sk_buf names, text, groups, nodes, pending, path;
 	bool git, ignore;           /* a .git, a .gitignore is in it */
 	bool any;                   /* it has any entry at all */
+	bool same_rules;            /* the ignore rules in it are those of the old state */
 	bool kept;                  /* the names are the old state's, not listed again */
 	bool partial;               /* of a task that is */
+	bool moved;                 /* a file is not as in the old state */
 	bool same;                  /* children so far are those of the old state */
 	uint32_t old_next, old_end; /* old children not met yet */
 	int fd;
@@ -141,9 +147,10 @@ struct sk_list { /* of the folder at hand; kept from folder to folder */
  * from the old state when the folder's times (`st`) say that none came or went. */
 int sk_names(struct sk_worker *w, struct sk_task *t, const struct stat *st);
 int sk_name_compare(const char *a, size_t alen, const char *b, size_t blen);
-/* Whether a .gitignore in the folder is the one of the old state, or there is none now and then. */
+/* Whether the rules in the folder are those of the old state; `text`: of its .gitignore, or NULL.
+ */
 bool sk_names_same_rules(const struct sk_worker *w, const struct sk_task *t,
-                         const struct sk_node *dir);
+                         const struct sk_buf *text);
 
 /* rules.c */
 /* Hash of the rules from outside and of the configuration; zeros when they cannot be read. */
@@ -176,8 +183,8 @@ void sk_list_free(struct sk_list *list);
 int sk_folder_later(struct sk_list *l, const struct sk_node *node, const struct sk_task *task);
 
 /* partial.c: a scan of what changed alone. */
-/* Sets scan->changed when the state allows it. */
-int sk_partial_begin(struct sk_scan *scan);
+/* Sets scan->lazy and scan->changed where the state allows it. */
+void sk_partial_begin(struct sk_scan *scan);
 /* What changed: the folder itself or all of it; something that lies right in it; something below.
  */
 enum sk_touched { SK_UNTOUCHED, SK_TOUCHED_BELOW, SK_TOUCHED_IN, SK_TOUCHED_ALL };

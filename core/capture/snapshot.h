@@ -26,6 +26,7 @@ enum {
 	SK_NODE_LIST = 8,    /* folder: its times do not tell what is in it (a name was left out for
 	                      * another reason than ignore rules): to be listed each time */
 	SK_NODE_RULES = 32,  /* folder: its .gitignore is not among its children (ignored itself) */
+	SK_NODE_KEPT = 64,   /* folder: it and all below are as in the state, times included */
 	SK_NODE_ASIS = 16    /* folder of a partial snapshot: as in the state, its children are not
 	                      * here; `old` is its number there */
 };

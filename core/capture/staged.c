@@ -139,7 +139,7 @@ static int record_special(struct sk_scan *scan, const struct sk_index *index)
 	return rc;
 }
 
-/* The tree of a partial scan's index, which is that of the state. */
+/* The tree of a lazy scan's index, which is that of the state. */
 static int staged_before(struct sk_scan *scan, struct sk_oid *tree)
 {
 	bool have = false;
@@ -160,8 +160,8 @@ int sk_scan_staged(struct sk_scan *scan)
 	struct builder b = { scan, index };
 	struct sk_oid tree, head;
 	bool empty;
-	int rc = scan->changed ? staged_before(scan, &tree)
-	                       : build(&b, 0, index->n, 0, index->tree, &tree, &empty);
+	int rc = scan->lazy ? staged_before(scan, &tree)
+	                    : build(&b, 0, index->n, 0, index->tree, &tree, &empty);
 
 	if (!rc)
 		rc = head_tree(scan->repo, &head);
@@ -175,5 +175,5 @@ int sk_scan_staged(struct sk_scan *scan)
 	if (scan->state &&
 	    memcmp(&scan->snap->facts, sk_state_facts(scan->state), sizeof scan->snap->facts) != 0)
 		scan->snap->same = false;
-	return scan->changed ? 0 : record_special(scan, index);
+	return scan->lazy ? 0 : record_special(scan, index);
 }

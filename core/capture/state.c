@@ -247,13 +247,15 @@ struct writer {
 };
 
 /* How many nodes the folder's children take, and their names. */
-static void measure(const struct sk_node *dir, size_t *nodes, size_t *names)
+static void measure(const struct writer *w, const struct sk_node *dir, size_t *nodes, size_t *names)
 {
+	if (w->old && (dir->flags & SK_NODE_KEPT))
+		return;
 	*nodes += dir->n_children;
 	for (uint32_t i = 0; i < dir->n_children; i++) {
 		*names += dir->child[i].name_len + 1;
 		if (dir->child[i].n_children)
-			measure(&dir->child[i], nodes, names);
+			measure(w, &dir->child[i], nodes, names);
 	}
 }
 
@@ -314,7 +316,7 @@ static void put_node(struct writer *w, size_t at, const struct sk_node *node)
 	struct sk_state_node *d;
 	size_t first;
 
-	if (node->flags & SK_NODE_ASIS) {
+	if (w->old && (node->flags & (SK_NODE_ASIS | SK_NODE_KEPT))) {
 		const struct sk_state_node *o = sk_state_node(w->old, node->old);
 
 		if (o)
@@ -327,7 +329,7 @@ static void put_node(struct writer *w, size_t at, const struct sk_node *node)
 	if (w->nodes.oom)
 		return;
 	d = put(w, at, node->name, node->name_len);
-	d->flags = node->flags;
+	d->flags = node->flags & (uint16_t)~SK_NODE_KEPT;
 	d->mode = node->mode;
 	d->perm = node->perm;
 	d->oid = node->oid;
@@ -343,9 +345,9 @@ static int fill(struct writer *w, const struct sk_snapshot *snap, struct sk_buf 
 	struct sk_state_place root = { 0, 0 };
 	size_t nodes = 1, names = 1;
 
-	measure(snap->root, &nodes, &names);
+	measure(w, snap->root, &nodes, &names);
 	for (size_t i = 0; i < snap->n_nested; i++, nodes++)
-		measure(snap->nested[i].root, &nodes, &names);
+		measure(w, snap->nested[i].root, &nodes, &names);
 	if (w->first_node + (uint64_t)nodes >= SK_STATE_NONE ||
 	    w->first_name + (uint64_t)names >= UINT32_MAX)
 		return sk_error(SK_ENO, "too many files for a state file");
@@ -400,11 +402,26 @@ out:
 	return rc;
 }
 
+/* Whether a delta to the state before will do. */
+static bool keeps_base(const struct sk_snapshot *snap)
+{
+	struct writer w = { .old = snap->state };
+	size_t nodes = 1, names = 1;
+
+	if (snap->partial)
+		return true;
+	if (!snap->state || snap->n_nested || sk_state_nested(snap->state) ||
+	    sk_state_worn(snap->state))
+		return false;
+	measure(&w, snap->root, &nodes, &names);
+	return nodes <= DELTA_NODES + snap->state->base.head->n_nodes / 16;
+}
+
 int sk_state_save(const struct sk_repo *repo, const struct sk_snapshot *snap,
                   const struct sk_entry *entry)
 {
 	struct sk_state_header head = { .node_size = sizeof(struct sk_state_node) };
-	struct writer w = { .old = snap->partial ? snap->state : NULL };
+	struct writer w = { .old = keeps_base(snap) ? snap->state : NULL };
 	struct sk_buf roots = SK_BUF_INIT;
 	char *path = NULL;
 	struct stat st;
