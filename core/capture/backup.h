@@ -17,8 +17,9 @@ struct sk_backup_opts {
 	const char *id;          /* revisions: sk_revision_id */
 	const char *trigger; /* "manual", "pre-commit", "post-checkout", "guard", "restore"... */
 	const char *command; /* Sk-Command; may be NULL */
-	const struct sk_strv *also; /* ignored paths to take all the same */
-	bool always;                /* a new entry even when nothing changed */
+	const struct sk_strv *also;    /* ignored paths to take all the same */
+	const struct sk_strv *changed; /* see sk_scan_opts; only for who knows of every change */
+	bool always;                   /* a new entry even when nothing changed */
 	bool label;       /* also when the newest holds this state, but was made by watching
 	                   * or the clock: what it stands before is worth a name */
 	int wait_seconds; /* for the lock; SK_EBUSY names the holder after that */

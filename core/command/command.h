@@ -99,8 +99,9 @@ int sk_complete_list(const char *command);
 int sk_main(int argc, char **argv);
 /* `git-sk --hook EVENT ARGS...`, called by git-sk-hook: always 0, whatever went wrong. */
 int sk_hook_main(int argc, char **argv);
-/* The same for one event in an open repository, with what became of it. */
-int sk_hook_event(struct sk_repo *repo, const char *event);
+/* The same for one event in an open repository, with what became of it.  `changed`: see struct
+ * sk_backup_opts; NULL: not known. */
+int sk_hook_event(struct sk_repo *repo, const char *event, const struct sk_strv *changed);
 
 int sk_cmd_init(struct sk_call *call);
 int sk_cmd_uninit(struct sk_call *call);

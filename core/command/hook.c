@@ -64,11 +64,11 @@ static void repair(struct sk_repo *repo)
 	sk_strv_free(&said);
 }
 
-static int on_event(struct sk_repo *repo, const char *event)
+static int on_event(struct sk_repo *repo, const char *event, const struct sk_strv *changed)
 {
-	struct sk_backup_opts opts = { .kind = SK_BACKUP,
-		                       .trigger = event,
-		                       .wait_seconds = LOCK_WAIT };
+	struct sk_backup_opts opts = {
+		.kind = SK_BACKUP, .trigger = event, .wait_seconds = LOCK_WAIT, .changed = changed
+	};
 	bool guard = strcmp(event, "guard") == 0, after = strncmp(event, "post-", 5) == 0;
 	const char *command = command_of(event);
 	struct sk_backup_result r = { 0 };
@@ -95,9 +95,10 @@ static int on_event(struct sk_repo *repo, const char *event)
 	return rc;
 }
 
-int sk_hook_event(struct sk_repo *repo, const char *event)
+int sk_hook_event(struct sk_repo *repo, const char *event, const struct sk_strv *changed)
 {
-	return strcmp(event, "tips") == 0 ? sk_keep_record(repo, sk_now()) : on_event(repo, event);
+	return strcmp(event, "tips") == 0 ? sk_keep_record(repo, sk_now())
+	                                  : on_event(repo, event, changed);
 }
 
 int sk_hook_main(int argc, char **argv)
@@ -120,7 +121,7 @@ int sk_hook_main(int argc, char **argv)
 	}
 	impact = strcmp(argv[0], "impact") == 0;
 	if (!rc && !impact)
-		rc = sk_hook_event(repo, argv[0]);
+		rc = sk_hook_event(repo, argv[0], NULL);
 	if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
 	failed = rc != 0;
