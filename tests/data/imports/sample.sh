@@ -10,3 +10,15 @@ cat <<'EOF'
 EOF
 echo '. no3'
 . "$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/h.sh"
+find . -path no4
+find "$x" . ./no5
+find  . -path no6 \
+	. ./no7
+cp source ./no8
+test -f i && . ./i.sh || { . ./j.sh; }
+if . ./k.sh; then . ./l.sh; else	. ./m.sh; fi
+! . ./n.sh && \
+	. ./o.sh
+command . ./p.sh; for x in y; do source ./q.sh; done
+case $x in r) . ./r.sh;; esac
+x=$(. ./s.sh)`. ./t.sh`
