@@ -8,11 +8,12 @@
 #include "command/command.h"
 #include "command/print.h"
 #include "command/report.h"
+#include "impact/html.h"
 #include "impact/impact.h"
 
 #define SHOWN 10
 
-enum format { TEXT, JSON, DOT };
+enum format { TEXT, JSON, DOT, HTML };
 
 struct asked {
 	enum format format;
@@ -41,18 +42,18 @@ static int read_number(const struct sk_call *call, const char *option, unsigned 
 
 static int read_format(const struct sk_call *call, enum format *out)
 {
-	static const char *const word[] = { "text", "json", "dot" };
+	static const char *const word[] = { "text", "json", "dot", "html" };
 	const char *given = sk_call_value(call, "format");
 
 	*out = call->json ? JSON : TEXT;
-	for (size_t i = 0; given && i < 3; i++)
+	for (size_t i = 0; given && i < sizeof word / sizeof *word; i++)
 		if (strcmp(given, word[i]) == 0) {
 			if (call->json && i != JSON)
 				return sk_error(SK_EUSAGE, "either --json or --format %s", given);
 			*out = (enum format)i;
 			return 0;
 		}
-	return given ? sk_error(SK_EUSAGE, "'%s' is not a format: text, json or dot",
+	return given ? sk_error(SK_EUSAGE, "'%s' is not a format: text, json, dot or html",
 	                        sk_name(given))
 	             : 0;
 }
@@ -329,6 +330,17 @@ static int print_dot(const struct sk_impact *im)
 	return rc;
 }
 
+static int print_html(const struct sk_graph *g, const struct sk_impact *im)
+{
+	struct sk_buf page = SK_BUF_INIT;
+	int rc = sk_impact_html(g, im, &page);
+
+	if (!rc)
+		sk_out(page.ptr, page.len);
+	sk_buf_free(&page);
+	return rc;
+}
+
 static int print_why(const struct asked *a, const struct sk_impact *im)
 {
 	struct sk_strv way = SK_STRV_INIT;
@@ -359,6 +371,8 @@ static int report(const struct asked *a, const struct sk_graph *g, const struct 
 		return print_json(a, g, im);
 	if (a->format == DOT)
 		return print_dot(im);
+	if (a->format == HTML)
+		return print_html(g, im);
 	if (a->issues)
 		return print_issues(g);
 	print_text(a, g, im);
