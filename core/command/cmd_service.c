@@ -127,7 +127,7 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 		sk_warn("no backup was made: %s", sk_error_message());
 	/* what this prints goes to the client, and so to whoever commits */
 	if (repo && repo->enabled && (impact || strcmp(event, "pre-commit") == 0))
-		sk_gate_summary(repo);
+		sk_gate_summary(repo, rc);
 	sk_repo_close(repo);
 	return rc;
 }

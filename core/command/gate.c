@@ -27,13 +27,15 @@ static const char late[] =
         "git sk: impact: not computed in time; run 'git sk impact --staged' and 'git sk lint "
         "--staged'\n";
 
+static volatile sig_atomic_t late_status;
+
 static void on_alarm(int signal)
 {
 	ssize_t n = write(STDERR_FILENO, late, sizeof late - 1);
 
 	SK_UNUSED(signal);
 	SK_UNUSED(n);
-	_exit(0);
+	_exit(late_status);
 }
 
 static int gate_path(const struct sk_repo *repo, struct sk_buf *out)
@@ -202,7 +204,7 @@ static void look_at_findings(struct sk_repo *repo, struct sk_buf *out)
 	sk_findings_clear(&found);
 }
 
-void sk_gate_summary(struct sk_repo *repo)
+void sk_gate_summary(struct sk_repo *repo, int status)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 	sigset_t ours;
@@ -217,6 +219,7 @@ void sk_gate_summary(struct sk_repo *repo)
 	(void)sigemptyset(&ours);
 	(void)sigaddset(&ours, SIGALRM);
 	(void)sigprocmask(SIG_UNBLOCK, &ours, NULL); /* a child of the service inherits its mask */
+	late_status = status;
 	(void)sigaction(SIGALRM, &action, NULL);
 	(void)alarm(LIMIT_S);
 	(void)look_at_impact(repo, &out);

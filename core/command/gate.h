@@ -16,8 +16,8 @@
 
 #include "repo/repo.h"
 
-/* To be called last in the process: when the time is up, it ends it with status 0. */
-void sk_gate_summary(struct sk_repo *repo);
+/* To be called last in the process: when the time is up, it ends it with `status`. */
+void sk_gate_summary(struct sk_repo *repo, int status);
 /* `message`: the file that git names.  SK_EREFUSED: the commit is not to be made; it was said why.
  */
 int sk_gate_message(struct sk_repo *repo, const char *message);

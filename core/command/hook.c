@@ -126,7 +126,7 @@ int sk_hook_main(int argc, char **argv)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
 	failed = rc != 0;
 	if (repo && (impact || strcmp(argv[0], "pre-commit") == 0))
-		sk_gate_summary(repo);
+		sk_gate_summary(repo, failed);
 out:
 	sk_repo_close(repo);
 	return failed;

@@ -43,6 +43,17 @@ static void become_job(const struct sk_service *s, const struct sk_site *site, c
 	_exit(rc);
 }
 
+/* What else a client may ask for leaves the changes at hand as unsaved as they were. */
+static bool saves(const char *event)
+{
+	static const char *const others[] = { "tips", "tips-again", "impact", "impact-again" };
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (strcmp(event, others[i]) == 0)
+			return false;
+	return true;
+}
+
 int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, const char *command,
                  bool guard, struct sk_job **out)
 {
@@ -60,6 +71,7 @@ int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, 
 	job->src = (struct sk_source){ SK_SRC_JOB, ends[0] };
 	job->site = site;
 	job->guard = guard;
+	job->saves = saves(event);
 	job->hinted = hint.unchanged || hint.changed;
 	job->stir = site->watch ? sk_watch_stir(site->watch, NULL) : 0;
 	job->seq = site->watch ? sk_watch_seq(site->watch) : 0;
@@ -84,7 +96,7 @@ int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, 
 		return rc;
 	}
 	(void)setpgid(job->pid, job->pid);
-	if (site->watch)
+	if (site->watch && job->saves)
 		sk_watch_soft_done(site->watch);
 	job->next = s->jobs;
 	s->jobs = job;

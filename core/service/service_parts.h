@@ -47,6 +47,7 @@ struct sk_job {
 	pid_t pid;
 	char event[32];
 	bool guard;         /* somebody waits for it */
+	bool saves;         /* its end means that all is saved */
 	bool hinted;        /* it looks at what changed alone */
 	uint64_t stir, seq; /* of the site's watcher when it began */
 	int64_t deadline;

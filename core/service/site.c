@@ -525,6 +525,8 @@ void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_jo
 		site->retry = now + (job->guard ? 0 : RETRY_MS);
 		return;
 	}
+	if (!job->saves)
+		return;
 	free(site->trouble);
 	site->trouble = NULL;
 	site->retry = 0;

@@ -402,6 +402,27 @@ t_guard_through_the_service() {
 	has a.txt precious
 }
 
+# What is asked beside backups: what changed before it is unsaved still.
+t_no_backup_is_not_taken_for_one() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	for event in impact tips; do
+		sleep 1
+		echo late >$event.txt
+		python3 - "$XDG_RUNTIME_DIR/safekeep/socket" "$PWD" $event <<-'END'
+			import socket, struct, sys
+			s = socket.socket(socket.AF_UNIX)
+			s.connect(sys.argv[1])
+			data = "\0".join([sys.argv[2], sys.argv[3], "git commit", sys.argv[2] + "/.git", ""]).encode()
+			s.sendall(b"SK\1g" + struct.pack("<I", len(data)) + data)
+			answer = s.recv(4096)
+			sys.exit(answer[8:9] != b"0")
+		END
+		within 30 saved $event.txt late
+	done
+}
+
 t_clock_set_back() {
 	begin
 	repo r && cd r && git sk -q init
