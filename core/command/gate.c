@@ -139,20 +139,20 @@ static void add_findings(struct sk_buf *out, const struct sk_findings *found)
 		                  found->n - shown);
 }
 
-static int look_at_impact(struct sk_repo *repo, struct sk_buf *out)
+/* `changes`: what is staged; only with 0. */
+static int look_at_impact(struct sk_repo *repo, struct sk_touched_set *changes, struct sk_buf *out)
 {
 	struct sk_graph_opts opts = { .state = SK_GRAPH_STAGED,
 		                      .limit_ms = GRAPH_MS,
 		                      .index_file = repo->given_index };
-	struct sk_touched_set changes = { 0 };
 	struct sk_impact impact = { 0 };
 	struct sk_graph *graph = NULL;
 	int rc = sk_graph_open(repo, &opts, &graph);
 
 	if (!rc)
-		rc = sk_touched_since(repo, graph, NULL, &changes);
+		rc = sk_touched_since(repo, graph, NULL, changes);
 	if (!rc)
-		rc = sk_impact_of(repo, graph, &changes, 0, &impact);
+		rc = sk_impact_of(repo, graph, changes, 0, &impact);
 	if (!rc)
 		add_impact(out, &impact);
 	else if (rc == SK_EBUSY)
@@ -160,7 +160,6 @@ static int look_at_impact(struct sk_repo *repo, struct sk_buf *out)
 	else
 		(void)sk_buf_addf(out, "git sk: impact: not computed: %s\n", sk_error_message());
 	sk_impact_clear(&impact);
-	sk_touched_clear(&changes);
 	sk_graph_close(graph);
 	return rc;
 }
@@ -185,9 +184,11 @@ static void write_gate(const struct sk_repo *repo)
 	sk_buf_free(&text);
 }
 
-static void look_at_findings(struct sk_repo *repo, struct sk_buf *out)
+static void look_at_findings(struct sk_repo *repo, const struct sk_touched_set *changes,
+                             struct sk_buf *out)
 {
 	struct sk_lint_options options = { .what = SK_LINT_STAGED,
+		                           .staged = changes,
 		                           .index_file = repo->given_index };
 	struct sk_findings found = { 0 };
 
@@ -209,6 +210,8 @@ void sk_gate_summary(struct sk_repo *repo, int status)
 	struct sigaction action = { .sa_handler = on_alarm };
 	sigset_t ours;
 	struct sk_buf out = SK_BUF_INIT, path = SK_BUF_INIT;
+	struct sk_touched_set changes = { 0 };
+	int rc;
 
 	/* one of an earlier try that was given up */
 	if (gate_path(repo, &path) == 0)
@@ -222,11 +225,13 @@ void sk_gate_summary(struct sk_repo *repo, int status)
 	late_status = status;
 	(void)sigaction(SIGALRM, &action, NULL);
 	(void)alarm(LIMIT_S);
-	(void)look_at_impact(repo, &out);
-	look_at_findings(repo, &out);
+	rc = look_at_impact(repo, &changes, &out);
+	if (rc || changes.n)
+		look_at_findings(repo, rc ? NULL : &changes, &out);
 	(void)alarm(0);
 	if (out.len && !out.oom)
 		(void)sk_write_full(STDERR_FILENO, out.ptr, out.len);
+	sk_touched_clear(&changes);
 	sk_buf_free(&out);
 	sk_error_clear();
 }

@@ -9,7 +9,8 @@
 struct sk_touched {
 	char *path;
 	char status;
-	struct sk_oid old; /* the blob before; zero: none, or not known */
+	struct sk_oid old, now;  /* the blobs before and now; zero: none, or not known */
+	uint32_t old_mode, mode; /* of them: 0100644 or 0120000 (a link); 0: as above */
 };
 
 struct sk_touched_set {

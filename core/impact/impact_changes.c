@@ -18,7 +18,9 @@ void sk_touched_clear(struct sk_touched_set *c)
 	*c = (struct sk_touched_set){ 0 };
 }
 
-static int add(struct sk_touched_set *c, const char *path, char status, const git_oid *old)
+/* `old`: what the commit has; `file`: the number of what the state of `g` has, or SK_GRAPH_NONE. */
+static int add(struct sk_touched_set *c, const char *path, char status, const git_tree_entry *old,
+               const struct sk_graph *g, uint32_t file)
 {
 	struct sk_touched *more = c->item;
 
@@ -32,8 +34,15 @@ static int add(struct sk_touched_set *c, const char *path, char status, const gi
 	*more = (struct sk_touched){ .path = strdup(path), .status = status };
 	if (!more->path)
 		return sk_error_oom();
-	if (old)
-		memcpy(more->old.id, old->id, SK_OID_RAW);
+	if (old) {
+		memcpy(more->old.id, git_tree_entry_id(old)->id, SK_OID_RAW);
+		more->old_mode =
+		        git_tree_entry_filemode(old) == GIT_FILEMODE_LINK ? 0120000 : 0100644;
+	}
+	if (file != SK_GRAPH_NONE) {
+		more->now = g->blob[file];
+		more->mode = g->link_file[file] ? 0120000 : 0100644;
+	}
 	c->n++;
 	return 0;
 }
@@ -94,8 +103,8 @@ static int add_before(struct compare *c, const char *path)
 {
 	int rc = 0;
 
-	while (!rc && c->at < c->g->n && (!path || strcmp(c->g->path[c->at], path) < 0))
-		rc = add(c->out, c->g->path[c->at++], 'A', NULL);
+	for (; !rc && c->at < c->g->n && (!path || strcmp(c->g->path[c->at], path) < 0); c->at++)
+		rc = add(c->out, c->g->path[c->at], 'A', NULL, c->g, c->at);
 	return rc;
 }
 
@@ -117,9 +126,9 @@ static int compare_blob(struct compare *c, const git_tree_entry *e)
 	if (rc)
 		return rc;
 	if (c->at >= c->g->n || strcmp(c->g->path[c->at], c->path.ptr) != 0)
-		return left_out(c) ? 0 : add(c->out, c->path.ptr, 'D', git_tree_entry_id(e));
+		return left_out(c) ? 0 : add(c->out, c->path.ptr, 'D', e, c->g, SK_GRAPH_NONE);
 	if (memcmp(c->g->blob[c->at].id, git_tree_entry_id(e)->id, SK_OID_RAW) != 0)
-		rc = add(c->out, c->path.ptr, 'M', git_tree_entry_id(e));
+		rc = add(c->out, c->path.ptr, 'M', e, c->g, c->at);
 	c->at++;
 	return rc;
 }
@@ -232,7 +241,7 @@ static int add_gone(const git_tree *head, const char *path, struct sk_touched_se
 		return sk_error(SK_EUSAGE, "%s is neither a file here nor in the last commit",
 		                sk_name(path));
 	if (git_tree_entry_type(e) == GIT_OBJECT_BLOB)
-		rc = add(out, path, 'D', git_tree_entry_id(e));
+		rc = add(out, path, 'D', e, NULL, SK_GRAPH_NONE);
 	else
 		rc = sk_error(SK_EUSAGE, "%s is a folder of which no file is left; name the files",
 		              sk_name(path));
@@ -256,14 +265,14 @@ int sk_touched_named(struct sk_repo *repo, const struct sk_graph *g, const struc
 		uint32_t file = sk_graph_find(g, path), from, to;
 
 		if (file != SK_GRAPH_NONE) {
-			rc = add(&found, path, 'M', NULL);
+			rc = add(&found, path, 'M', NULL, g, file);
 			continue;
 		}
 		to = sk_paths_below(&g->set, path, strlen(path), &from);
 		if (from == to)
 			rc = add_gone(head, path, &found);
 		for (; from < to && !rc; from++)
-			rc = add(&found, g->path[from], 'M', NULL);
+			rc = add(&found, g->path[from], 'M', NULL, g, from);
 	}
 	git_tree_free(head);
 	tidy(&found);

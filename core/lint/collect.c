@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "impact/impact.h"
 #include "repo/git.h"
 
 #define EMPTY_TREE "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -266,6 +267,35 @@ static int base_head(struct sk_linting *l)
 	return 0;
 }
 
+/* A new file beside a deleted one may be that one renamed, which git finds out. */
+static bool has_renames(const struct sk_touched_set *set)
+{
+	bool gone = false, added = false;
+
+	for (size_t i = 0; i < set->n; i++) {
+		gone = gone || set->item[i].status == 'D';
+		added = added || set->item[i].status == 'A';
+	}
+	return gone && added;
+}
+
+static int take(struct sk_linting *l, const struct sk_touched_set *set)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct sk_touched *t = &set->item[i];
+		struct sk_lint_file *f = more(&l->files);
+
+		if (!f || !(f->path = strdup(t->path)))
+			return sk_error_oom();
+		f->status = t->status;
+		f->old_mode = t->old_mode;
+		f->mode = t->mode;
+		f->old_id = t->old;
+		f->id = t->now;
+	}
+	return 0;
+}
+
 #define RAW "--raw", "-r", "-z", "-M", "--no-abbrev", "--ignore-submodules=all"
 
 int sk_lint_collect(struct sk_linting *l)
@@ -274,6 +304,8 @@ int sk_lint_collect(struct sk_linting *l)
 	const char *const since[] = { "diff-tree", RAW, l->base, "HEAD", "--", NULL };
 	/* not diff-index: that would name each file whose times alone have changed */
 	const char *const here[] = { "diff", "--no-ext-diff", RAW, l->base, "--", NULL };
+	const struct sk_touched_set *known =
+	        l->opts->what == SK_LINT_STAGED ? l->opts->staged : NULL;
 	const char *const *args = here;
 	struct sk_buf out = SK_BUF_INIT;
 	int rc = l->opts->what == SK_LINT_SINCE ? base_since(l) : base_head(l);
@@ -282,6 +314,8 @@ int sk_lint_collect(struct sk_linting *l)
 		args = staged;
 	else if (l->opts->what == SK_LINT_SINCE)
 		args = since;
+	if (!rc && known && !has_renames(known))
+		return take(l, known);
 	if (!rc)
 		rc = sk_lint_git(l, args, NULL, &out, NULL);
 	if (!rc)

@@ -13,6 +13,8 @@
 
 #include "repo/repo.h"
 
+struct sk_touched_set;
+
 enum sk_lint_what {
 	SK_LINT_UNCOMMITTED, /* the worktree against HEAD, files that git does not know included */
 	SK_LINT_STAGED,      /* the index against HEAD: the next commit */
@@ -35,6 +37,8 @@ struct sk_lint_options {
 	const char
 	        *index_file; /* SK_LINT_STAGED: another index than the worktree's own, as a hook of
 	                        `git commit FILE` has it in GIT_INDEX_FILE; NULL: the own one */
+	const struct sk_touched_set *staged; /* SK_LINT_STAGED: that index against HEAD, from
+	                                      * sk_touched_since; NULL: git is asked */
 };
 
 struct sk_finding {

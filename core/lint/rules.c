@@ -1,5 +1,6 @@
 #include "lint/rules.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,8 +252,6 @@ int sk_ini_rule_pattern(const struct sk_ini_rule *rule, const char *key, uint32_
 		return sk_ini_rule_error(rule, key, "%s at byte %zu of the pattern",
 		                         (const char *)words, (size_t)at);
 	}
-	/* without JIT (not on every machine) it is slower, and as right */
-	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
 	*out = code;
 	return 0;
 }
@@ -268,12 +267,27 @@ pcre2_match_context *sk_match_context(void)
 	return context;
 }
 
+/* Most patterns of a set are never tried.  Under a lock, as others may use the same set; whoever
+ * matches has been here before.  Without JIT (not on every machine) it is slower, and as right. */
+static void jit(const pcre2_code *code)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	size_t size = 0;
+
+	(void)pthread_mutex_lock(&lock);
+	if (pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &size) == 0 && !size)
+		(void)pcre2_jit_compile((pcre2_code *)(uintptr_t)code, PCRE2_JIT_COMPLETE);
+	(void)pthread_mutex_unlock(&lock);
+}
+
 int sk_match(const pcre2_code *code, const char *text, size_t len, size_t start, uint32_t options,
              pcre2_match_data *data, pcre2_match_context *context, bool *found)
 {
-	int n = pcre2_match(code, (PCRE2_SPTR)text, len, start, options, data, context);
 	PCRE2_UCHAR8 words[160];
+	int n;
 
+	jit(code);
+	n = pcre2_match(code, (PCRE2_SPTR)text, len, start, options, data, context);
 	if (n == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter has no such stack */
 		n = pcre2_match(code, (PCRE2_SPTR)text, len, start, options | PCRE2_NO_JIT, data,
 		                context);

@@ -50,13 +50,13 @@ int sk_ini_rule_number(const struct sk_ini_rule *rule, const char *key, unsigned
 /* Adds the blank or comma separated words of a value. */
 int sk_ini_rule_words(const struct sk_ini_rule *rule, const char *key, struct sk_strv *out);
 
-/* A pattern of that key, JIT compiled where the machine can; PCRE2_* in `options`.  A key that is
- * not there gives NULL. */
+/* A pattern of that key; PCRE2_* in `options`.  A key that is not there gives NULL. */
 int sk_ini_rule_pattern(const struct sk_ini_rule *rule, const char *key, uint32_t options,
                         pcre2_code **out);
 /* A context with the limits that all our matching has. */
 pcre2_match_context *sk_match_context(void);
-/* One match from `start`: 0 and `*found`.  SK_EIO when a limit was met, or for want of memory. */
+/* One match from `start`: 0 and `*found`.  The first one JIT compiles where the machine can. SK_EIO
+ * when a limit was met, or for want of memory. */
 int sk_match(const pcre2_code *code, const char *text, size_t len, size_t start, uint32_t options,
              pcre2_match_data *data, pcre2_match_context *context, bool *found);
 
