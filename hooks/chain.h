@@ -1,8 +1,8 @@
 /* chain.h - the fsmonitor program that was configured before SafeKeep: git asks it through us.
  *
  * It answers whenever the service has no exact answer, in either version of git's protocol
- * (githooks(5), fsmonitor-watchman).  git's own daemon (core.fsmonitor = true) is not asked: that of
- * git 2.55 goes on with the old names below a folder that was renamed. */
+ * (githooks(5), fsmonitor-watchman).  git's own daemon (core.fsmonitor = true) is not asked: that
+ * of git 2.55 goes on with the old names below a folder that was renamed. */
 #ifndef SK_HOOKS_CHAIN_H
 #define SK_HOOKS_CHAIN_H
 

@@ -1,11 +1,11 @@
 /* refs_pack.h - SafeKeep's loose refs into packed-refs.
  *
- * A loose ref is a file that every `git fetch`, `git gc` or `git log --all` opens; in packed-refs it
- * is a line.  `git pack-refs --all` would move the user's branches with them, so this moves
+ * A loose ref is a file that every `git fetch`, `git gc` or `git log --all` opens; in packed-refs
+ * it is a line.  `git pack-refs --all` would move the user's branches with them, so this moves
  * refs/sk/backup/ and refs/sk/meta/backup/ alone, by git's own protocol (refs/packed-backend.c,
- * refs/files-backend.c): packed-refs.lock; packed-refs.new with all records in order, synced, renamed
- * to packed-refs; the lock goes; then each loose file under its own NAME.lock, if it still says the
- * same.  At every moment a ref can be read in one of the two places with the same value.
+ * refs/files-backend.c): packed-refs.lock; packed-refs.new with all records in order, synced,
+ * renamed to packed-refs; the lock goes; then each loose file under its own NAME.lock, if it still
+ * says the same.  At every moment a ref can be read in one of the two places with the same value.
  *
  * A crash leaves at most packed-refs.lock, with a content that only SafeKeep writes; the next run
  * takes it away (whoever holds COMMONDIR/sk/fold.lock has no live owner of it beside). */
