@@ -14,23 +14,23 @@ PACKAGE = "golang-1.19-src"
 WHEN = "1700000000 +0000"
 
 
-def download(box, cache):
-    """The package's files, unpacked once: {folder, version}."""
-    done = os.path.join(cache, "source")
+def download(box, cache, package, name):
+    """A package's files, unpacked once into the folder `name`: (folder, version)."""
+    done = os.path.join(cache, name)
     if not os.path.isdir(done):
         new = done + ".new"
         shutil.rmtree(new, ignore_errors=True)
         os.makedirs(new)
         apt = "apt-get -q -o APT::Sandbox::User=root"
         own = f"{apt} -o Dir::State::Lists='{new}/lists' -o Dir::Cache='{new}/cache'"
-        box.sh(f"{apt} download {PACKAGE} || {{ mkdir -p lists/partial cache/archives/partial && "
-               f"{own} update && {own} download {PACKAGE}; }}", new)
+        box.sh(f"{apt} download {package} || {{ mkdir -p lists/partial cache/archives/partial && "
+               f"{own} update && {own} download {package}; }}", new)
         deb = [f for f in os.listdir(new) if f.endswith(".deb")][0]
         box.sh(f"dpkg-deb -f '{deb}' Version >version && dpkg-deb -x '{deb}' x && "
                f"rm -rf '{deb}' lists cache", new)
         os.rename(new, done)
     with open(os.path.join(done, "version")) as version:
-        return os.path.join(done, "x/usr/share/go-1.19"), version.read().strip()
+        return os.path.join(done, "x"), version.read().strip()
 
 
 class Corpora:
@@ -43,7 +43,8 @@ class Corpora:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Trouble(f"another benchmark uses {self.cache}") from None
-        self.source, version = download(box, self.cache)
+        unpacked, version = download(box, self.cache, PACKAGE, "source")
+        self.source = os.path.join(unpacked, "usr/share/go-1.19")
         with open(__file__, "rb") as recipe:
             digest = hashlib.sha256(recipe.read() + f"{PACKAGE} {version}".encode())
         self.prefix = f"corpus-{digest.hexdigest()[:12]}-"
