@@ -399,6 +399,14 @@ static int commit_msg(int argc, char **args)
 	return run_git_sk("commit-msg", argc, args, false) == REFUSED ? 1 : 0;
 }
 
+/* git-sk notes at each event that it is off. */
+static bool wants_summary(const struct folders *f)
+{
+	char path[PATH_MAX];
+
+	return !join(path, f->git, "sk/no-summary") || access(path, F_OK) != 0;
+}
+
 static int hook(const char *event, int argc, char **args)
 {
 	bool before = strncmp(event, "pre-", 4) == 0;
@@ -417,7 +425,7 @@ static int hook(const char *event, int argc, char **args)
 	found = find_folders(&f);
 	/* the guard has just saved what this hook would save */
 	if (before && op.top && found && look_up_guard(&f, op.top) == COVERED) {
-		if (strcmp(event, "pre-commit") != 0)
+		if (strcmp(event, "pre-commit") != 0 || !wants_summary(&f))
 			return 0;
 		event = "impact"; /* no backup, only what is said about the commit */
 	}

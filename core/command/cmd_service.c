@@ -125,6 +125,8 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 		rc = work(repo, event, hint);
 	if (rc)
 		sk_warn("no backup was made: %s", sk_error_message());
+	if (repo && repo->enabled)
+		sk_gate_note(repo);
 	/* what this prints goes to the client, and so to whoever commits */
 	if (repo && repo->enabled && (impact || strcmp(event, "pre-commit") == 0))
 		sk_gate_summary(repo, rc);

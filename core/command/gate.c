@@ -70,6 +70,22 @@ static int hash_staged(const struct sk_repo *repo, struct sk_oid *out)
 	return 0;
 }
 
+void sk_gate_note(const struct sk_repo *repo)
+{
+	bool off = repo->config->hooks.impact == 0;
+	struct sk_buf path = SK_BUF_INIT;
+
+	(void)sk_buf_addf(&path, "%s/no-summary", repo->sklocal);
+	if (!sk_buf_ok(&path) && off != sk_exists(path.ptr)) {
+		if (!off)
+			(void)unlink(path.ptr);
+		else
+			(void)sk_write_file(AT_FDCWD, path.ptr, "", 0, 0600, false);
+		sk_error_clear();
+	}
+	sk_buf_free(&path);
+}
+
 /* The lines */
 
 static void add_list(struct sk_buf *out, const char *const *name, size_t n)

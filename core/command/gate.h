@@ -16,6 +16,10 @@
 
 #include "repo/repo.h"
 
+/* After each event: with hooks.impact = off, GITDIR/sk/no-summary tells the client so, which then
+ * asks nobody at a commit whose guard has just noted this. */
+void sk_gate_note(const struct sk_repo *repo);
+
 /* To be called last in the process: when the time is up, it ends it with `status`. */
 void sk_gate_summary(struct sk_repo *repo, int status);
 /* `message`: the file that git names.  SK_EREFUSED: the commit is not to be made; it was said why.

@@ -125,6 +125,8 @@ int sk_hook_main(int argc, char **argv)
 	if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
 	failed = rc != 0;
+	if (repo)
+		sk_gate_note(repo);
 	if (repo && (impact || strcmp(argv[0], "pre-commit") == 0))
 		sk_gate_summary(repo, failed);
 out:

@@ -207,6 +207,12 @@ t_commit_is_told() {
 	printf '[hooks]\nimpact = off\n' >>.git/sk/safekeep.ini
 	echo "// more" >>src/b.ts && git commit -qam sixth 2>"$W/err"
 	eq "$(cat "$W/err")" ''
+	# and told again when that is taken back
+	[ -e .git/sk/no-summary ] || die "the client is not told that it is off"
+	: >.git/sk/safekeep.ini
+	echo "// more" >>src/b.ts && git commit -qam seventh 2>"$W/err"
+	has "$W/err" '1 changed file'
+	[ ! -e .git/sk/no-summary ] || die "the client is told that it is off"
 }
 
 t_gate() {

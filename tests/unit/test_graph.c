@@ -1,6 +1,7 @@
 /* The graph: after any edits the one from the caches says what one from nothing says. */
 #include "repo_scratch.h"
 
+#include "capture/backup.h"
 #include "impact/graph_parts.h"
 #include "impact/impact.h"
 
@@ -197,6 +198,70 @@ static void kept_is_fresh(void **state)
 	scratch_close();
 }
 
+/* All that edit() may touch. */
+static void all_paths(struct sk_strv *out)
+{
+	static const char *const other[] = { "a/",     "lib/",       "src/",
+		                             "go.mod", "Cargo.toml", "tsconfig.json" };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		assert_int_equal(sk_strv_add(out, other[i]), 0);
+	for (int i = 0; i < 3000; i++) {
+		some_path(path, sizeof path);
+		if (!strchr(path, '/') && !sk_strv_has(out, path))
+			assert_int_equal(sk_strv_add(out, path), 0);
+	}
+	sk_strv_sort(out);
+}
+
+/* The state may be in two files, of which the second has what a later backup looked at alone. */
+static void state_in_parts(void **state)
+{
+	struct sk_strv changed = SK_STRV_INIT;
+	struct sk_backup_opts opts = { .kind = SK_BACKUP, .trigger = "test", .wait_seconds = 60 };
+	struct sk_buf with = SK_BUF_INIT, without = SK_BUF_INIT;
+	int parts = 0;
+
+	(void)state;
+	scratch_open();
+	seed = 4711;
+	open_it();
+	for (int i = 0; i < 60; i++)
+		edit();
+	all_paths(&changed);
+	(void)sh("git add -A .");
+	for (int step = 0; step < 30; step++) {
+		struct sk_backup_result r = { 0 };
+		struct sk_graph *g;
+
+		edit();
+		opts.changed = step ? &changed : NULL;
+		assert_int_equal(sk_backup(repo, &opts, &r), 0);
+		sk_backup_result_clear(&r);
+		parts += access(".git/sk/state-delta", F_OK) == 0;
+		edit();
+		same_as_fresh(SK_GRAPH_WORKTREE, step);
+		g = graph(SK_GRAPH_WORKTREE, false);
+		tell(g, &with);
+		sk_graph_close(g);
+		(void)sh("mkdir -p ../aside && mv .git/sk/state* ../aside");
+		g = graph(SK_GRAPH_WORKTREE, true);
+		tell(g, &without);
+		sk_graph_close(g);
+		(void)sh("mv ../aside/state* .git/sk");
+		assert_string_equal(with.ptr, without.ptr);
+		sk_buf_clear(&with);
+		sk_buf_clear(&without);
+	}
+	assert_true(parts > 5);
+	sk_buf_free(&with);
+	sk_buf_free(&without);
+	sk_strv_free(&changed);
+	sk_repo_close(repo);
+	scratch_close();
+}
+
 /* Breadth first by hand, over what the graph says: the distances and ways must be right. */
 static void distances_are_shortest(void **state)
 {
@@ -380,6 +445,7 @@ int main(void)
 		cmocka_unit_test(imports_are_kept),
 		cmocka_unit_test(distances_are_shortest),
 		cmocka_unit_test(kept_is_fresh),
+		cmocka_unit_test(state_in_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
