@@ -19,8 +19,9 @@ static int reasons(const struct sk_prune_item *item, struct sk_buf *out)
 	if (item->entry->damaged)
 		return sk_buf_adds(out, "damaged");
 	if (!sk_retention_keeps(item->reason))
-		return sk_buf_adds(out, item->reason & SK_OVER_CAP ? "over the cap of its day"
-		                                                   : "no rule keeps it");
+		return sk_buf_adds(out, item->reason & SK_OVER_CAP      ? "over the cap of its day"
+		                        : item->reason & SK_OVER_BUDGET ? "over disk_budget"
+		                                                        : "no rule keeps it");
 	return sk_retention_words(item->reason, out);
 }
 

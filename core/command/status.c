@@ -16,6 +16,7 @@
 #include "command/print.h"
 #include "hooks/install.h"
 #include "service/service.h"
+#include "store/budget.h"
 
 #define LITTLE_SPACE (16u << 20)
 #define HOOKS_SHOWN 2
@@ -265,27 +266,29 @@ static int look_at_files(const struct sk_repo *repo, struct sk_status *f)
 	return 0;
 }
 
-/* What only our references hold: the size that a purge of all would free at the next gc. */
-static void look_at_disk(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_disk(const struct sk_repo *repo, struct sk_status *f)
 {
-	const char *const args[] = { "rev-list", "--objects",  "--disk-usage", "--glob=refs/sk",
-		                     "--not",    "--branches", "--tags",       "--remotes",
-		                     "HEAD",     NULL };
-	const char *const unborn[] = { "rev-list",       "--objects", "--disk-usage",
-		                       "--glob=refs/sk", "--not",     "--branches",
-		                       "--tags",         "--remotes", NULL };
-	struct sk_buf out = SK_BUF_INIT;
-	struct sk_oid head = { { 0 } };
-	char *branch = NULL;
-	int status = 1;
+	uint64_t budget = repo->config->retention.disk_budget;
+	struct sk_buf text = SK_BUF_INIT;
+	int rc = 0;
 
-	if (sk_repo_head(repo, &head, &branch) == 0 &&
-	    sk_git_run(repo, sk_oid_is_zero(&head) ? unborn : args, NULL, &out, &status) == 0 &&
-	    status == 0)
-		f->disk = strtoull(sk_buf_str(&out), NULL, 10);
-	sk_error_clear();
-	free(branch);
-	sk_buf_free(&out);
+	if (sk_budget_used(repo, &f->disk)) {
+		sk_error_clear();
+		return 0;
+	}
+	if (!budget || f->disk < budget / 5 * 4)
+		return 0;
+	(void)sk_add_size(&text, f->disk);
+	(void)sk_buf_adds(&text, " of the ");
+	(void)sk_add_size(&text, budget);
+	rc = sk_buf_ok(&text);
+	if (!rc)
+		rc = problem(f,
+		             "backups take %s of retention.disk_budget; when it is full the "
+		             "oldest go, so raise it if you want to keep them",
+		             text.ptr);
+	sk_buf_free(&text);
+	return rc;
 }
 
 int sk_status_look(struct sk_repo *repo, struct sk_status *f)
@@ -301,7 +304,7 @@ int sk_status_look(struct sk_repo *repo, struct sk_status *f)
 	if (!rc)
 		rc = look_at_files(repo, f);
 	if (!rc)
-		look_at_disk(repo, f);
+		rc = look_at_disk(repo, f);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "store/budget.h"
 #include "store/keep.h"
 #include "store/refs.h"
 
@@ -196,6 +197,8 @@ int sk_prune_run(const struct sk_repo *repo, time_t now, bool do_apply, struct s
 		p.item[i].entry = p.entries.item[i];
 	if (!rc)
 		rc = plan(&repo->config->retention, &p, now);
+	if (!rc)
+		rc = sk_budget_plan(repo, &p);
 	for (size_t i = 0; i < p.n && !rc; i++)
 		p.dropped += !sk_retention_keeps(p.item[i].reason);
 	if (!rc && do_apply)

@@ -181,7 +181,7 @@ int sk_retention_plan(const struct sk_retention *p, const time_t *created, size_
 
 bool sk_retention_keeps(unsigned reason)
 {
-	return reason && reason != SK_OVER_CAP;
+	return reason && reason != SK_OVER_CAP && reason != SK_OVER_BUDGET;
 }
 
 int sk_retention_words(unsigned reason, struct sk_buf *out)
@@ -193,7 +193,8 @@ int sk_retention_words(unsigned reason, struct sk_buf *out)
 		      { SK_KEEP_RECENT, "recent" },    { SK_KEEP_LAST, "last" },
 		      { SK_KEEP_HOURLY, "hourly" },    { SK_KEEP_DAILY, "daily" },
 		      { SK_KEEP_WEEKLY, "weekly" },    { SK_KEEP_MONTHLY, "monthly" },
-		      { SK_OVER_CAP, "over the cap" }, { SK_KEEP_DAMAGED, "damaged" } };
+		      { SK_OVER_CAP, "over the cap" }, { SK_OVER_BUDGET, "over the budget" },
+		      { SK_KEEP_DAMAGED, "damaged" } };
 	size_t start = out->len;
 	int rc = 0;
 

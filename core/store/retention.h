@@ -24,8 +24,9 @@ enum {
 	SK_KEEP_DAILY = 32,
 	SK_KEEP_WEEKLY = 64,
 	SK_KEEP_MONTHLY = 128,
-	SK_OVER_CAP = 256,    /* dropped by max_per_day although a rule would keep it */
-	SK_KEEP_DAMAGED = 512 /* cannot be read: left for people to look at (sk_prune_run only) */
+	SK_OVER_CAP = 256,     /* dropped by max_per_day although a rule would keep it */
+	SK_OVER_BUDGET = 1024, /* dropped for disk_budget, alone (sk_prune_run only) */
+	SK_KEEP_DAMAGED = 512  /* cannot be read: left for people to look at (sk_prune_run only) */
 };
 
 /* `created` newest first; `reason[i]` gets SK_KEEP_* bits, or 0 / SK_OVER_CAP alone: to be dropped.

@@ -634,4 +634,47 @@ t_trust() { # what came with the repository runs nothing and shortens nothing un
 	code 1 git sk trust
 }
 
+# used: bytes that only SafeKeep's references hold
+used() { git rev-list --objects --disk-usage --glob=refs/sk --not --branches --tags HEAD; }
+
+t_disk_budget() {
+	repo r && cd r
+	git sk -q init --no-service
+	random() { head -c 100000 /dev/urandom >big; }
+	random
+	cp big "$W/approved"
+	git sk -q revise Approved
+	for i in $(seq 12); do
+		random
+		newest=$(git sk backup)
+	done
+	cp big "$W/newest"
+	git sk list >"$W/list"
+	eq "$(grep -c manual "$W/list")" 12 "backups before"
+	# nothing goes as long as there is room, and status says when it becomes scarce
+	printf '[retention]\ndisk_budget = 1500K\n' >>.git/sk/safekeep.ini
+	git sk prune >/dev/null
+	eq "$(git sk list | grep -c manual)" 12
+	code 1 git sk status
+	has "$W.out" disk_budget
+	sed -i 's/1500K/700K/' .git/sk/safekeep.ini
+	git sk prune --dry-run >"$W/dry"
+	has "$W/dry" 'over disk_budget'
+	eq "$(git sk list | grep -c manual)" 12
+	git sk prune >/dev/null
+	[ "$(used)" -le 716800 ] || die "$(used) bytes are used"
+	left=$(git sk list | grep -c manual)
+	[ "$left" -ge 4 ] && [ "$left" -le 6 ] || die "$left backups are left"
+	git gc -q --prune=now
+	[ "$(used)" -le 716800 ] || die "$(used) bytes are used after gc"
+	git sk cat "$newest" big | cmp - "$W/newest"
+	# what is newest, and what was approved, never goes for it
+	sed -i 's/700K/1K/' .git/sk/safekeep.ini
+	git sk prune >/dev/null
+	eq "$(git sk list | grep -c manual)" 1
+	git sk cat "$newest" big | cmp - "$W/newest"
+	git sk cat Approved big | cmp - "$W/approved"
+	git fsck --connectivity-only --no-dangling >/dev/null
+}
+
 run_tests
