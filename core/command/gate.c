@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -17,7 +20,7 @@
 #include "repo/index.h"
 
 #define LIMIT_S 3    /* for all of it: git stands still meanwhile */
-#define GRAPH_MS 700 /* for the graph, which keeps what it has read till then */
+#define GRAPH_MS 300 /* for the graph; see prepare */
 #define NAMES 3      /* of a list on one line */
 #define FINDINGS 3
 #define MAX_MESSAGE (1u << 20)
@@ -155,6 +158,62 @@ static void add_findings(struct sk_buf *out, const struct sk_findings *found)
 		                  found->n - shown);
 }
 
+static int lock_open(const struct sk_repo *repo)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	int fd = -1;
+
+	(void)sk_buf_addf(&path, "%s/impact.lock", repo->sklocal);
+	if (sk_buf_ok(&path) == 0)
+		fd = open(path.ptr, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	sk_buf_free(&path);
+	return fd;
+}
+
+/* Whether such a process is at work. */
+static bool being_prepared(const struct sk_repo *repo)
+{
+	int fd = lock_open(repo);
+	bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return held;
+}
+
+/* In a large tree that nobody asked about before, the graph takes seconds, once.  git is not to
+ * wait for it: a process of its own, of low priority and one at a time, goes on, and the next
+ * commit has the answer. */
+static void prepare(struct sk_repo *repo, const struct sk_graph_opts *opts)
+{
+	struct sk_graph_opts whole = *opts;
+	struct sk_graph *graph = NULL;
+	int lock, null;
+	pid_t pid;
+
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid != 0) {
+		if (pid > 0)
+			(void)waitpid(pid, NULL, 0);
+		return;
+	}
+	if (fork() != 0)
+		_exit(0);
+	(void)setsid();
+	(void)setpriority(PRIO_PROCESS, 0, 10);
+	lock = lock_open(repo);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0 || null < 0 || dup2(null, 0) < 0 ||
+	    dup2(null, 1) < 0 || dup2(null, 2) < 0)
+		_exit(0);
+	whole.limit_ms = 0;
+	whole.index_file = NULL; /* git takes its own away */
+	(void)sk_graph_open(repo, &whole, &graph);
+	sk_graph_close(graph);
+	_exit(0);
+}
+
 /* `changes`: what is staged; only with 0. */
 static int look_at_impact(struct sk_repo *repo, struct sk_touched_set *changes, struct sk_buf *out)
 {
@@ -163,7 +222,8 @@ static int look_at_impact(struct sk_repo *repo, struct sk_touched_set *changes, 
 		                      .index_file = repo->given_index };
 	struct sk_impact impact = { 0 };
 	struct sk_graph *graph = NULL;
-	int rc = sk_graph_open(repo, &opts, &graph);
+	bool wait = being_prepared(repo);
+	int rc = wait ? SK_EBUSY : sk_graph_open(repo, &opts, &graph);
 
 	if (!rc)
 		rc = sk_touched_since(repo, graph, NULL, changes);
@@ -171,9 +231,13 @@ static int look_at_impact(struct sk_repo *repo, struct sk_touched_set *changes, 
 		rc = sk_impact_of(repo, graph, changes, 0, &impact);
 	if (!rc)
 		add_impact(out, &impact);
-	else if (rc == SK_EBUSY)
-		(void)sk_buf_adds(out, late);
-	else
+	else if (rc == SK_EBUSY) {
+		(void)sk_buf_adds(
+		        out, "git sk: impact: not computed yet in this large tree; it is being "
+		             "prepared\n");
+		if (!wait)
+			prepare(repo, &opts);
+	} else
 		(void)sk_buf_addf(out, "git sk: impact: not computed: %s\n", sk_error_message());
 	sk_impact_clear(&impact);
 	sk_graph_close(graph);

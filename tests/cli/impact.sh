@@ -243,6 +243,21 @@ t_gate() {
 	code 0 git merge -q -m merged main
 }
 
+t_commit_does_not_wait_for_the_graph() {
+	project
+	command -v flock >/dev/null || skip "no flock"
+	echo "// x" >>src/c.ts
+	key 1 >src/key.ts && git add src/key.ts
+	# as when another process makes it for the first time
+	flock .git/sk/impact.lock git commit -qam first 2>"$W/said"
+	has "$W/said" 'being prepared'
+	has "$W/said" secret-private-key
+	echo "// y" >>src/c.ts
+	git commit -qam second 2>"$W/said"
+	has "$W/said" 'src/b.ts'
+	hasnt "$W/said" prepared
+}
+
 t_failure_never_fails_a_commit() {
 	project
 	printf '[hooks]\nimpact = block\n' >>.git/sk/safekeep.ini
