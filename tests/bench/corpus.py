@@ -153,11 +153,16 @@ class Tree:
         step = max(1, len(names) // count)
         return names[first % step::step][:count]
 
-    def enable(self, service=False, guard=False, hooks=False):
-        """git sk init."""
+    def enable(self, service=False, guard=False, hooks=False, impact=True):
+        """git sk init.  The graph that a commit's summary needs is made once, as in daily work."""
         off = "".join(f" --no-{name}" for name, on in
                       (("service", service), ("guard", guard), ("hooks", hooks)) if not on)
         self.box.sh(f"git-sk -q init{off}", self.path)
+        if hooks and impact:
+            self.box.sh("git-sk impact --staged", self.path)
+        elif hooks:
+            with open(os.path.join(self.git, "sk", "safekeep.ini"), "a") as out:
+                out.write("[hooks]\nimpact = off\n")
         if service:
             self.box.service_watches(self.path)
 

@@ -30,7 +30,7 @@ def by_files(ctx, files):
     ctx.box.service_stop()
     trees = [ctx.corpora.tree(n, "a") for n in files]
     for tree in trees:
-        tree.enable(service=True, guard=True, hooks=True)
+        tree.enable(service=True, guard=True, hooks=True, impact=False)
     names = [tree.some_files(3) for tree in trees]
 
     def work(k):

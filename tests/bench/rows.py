@@ -120,7 +120,7 @@ def backup_own_index(ctx, n):
 @row("backup-service", "backup through the service, 3 changed", "git status", {100000: 0.06})
 def backup_service(ctx, n):
     a, b = ctx.pair(n)
-    a.enable(service=True, guard=True, hooks=True)
+    a.enable(service=True, guard=True, hooks=True, impact=False)
     names = a.some_files(3)
 
     def ours(i):
