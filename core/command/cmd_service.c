@@ -55,7 +55,7 @@ static int guard_unchanged(struct sk_repo *repo, bool *done)
 	(void)sk_buf_addf(&title, "before %s", command && *command ? command : "a git command");
 	if (!rc)
 		rc = sk_buf_ok(&title);
-	if (!rc && !getenv("SK_HOOK_AGAIN")) {
+	if (!rc && !getenv("SK_HOOK_AGAIN") && sk_hook_undoable(command ? command : "")) {
 		undo.operation = title.ptr;
 		undo.safety_id = newest->id;
 		rc = sk_undo_push(repo, &undo);

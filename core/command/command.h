@@ -99,6 +99,10 @@ int sk_complete_list(const char *command);
 int sk_main(int argc, char **argv);
 /* `git-sk --hook EVENT ARGS...`, called by git-sk-hook: always 0, whatever went wrong. */
 int sk_hook_main(int argc, char **argv);
+/* Whether "git sk undo" has anything to take back of a guarded command.  Not of one that tidies the
+ * object database, which git also runs by itself, after the command that the user means: what
+ * commits it could take away are kept, and files it does not touch. */
+bool sk_hook_undoable(const char *command);
 /* The same for one event in an open repository, with what became of it.  `changed`: see struct
  * sk_backup_opts; NULL: not known. */
 int sk_hook_event(struct sk_repo *repo, const char *event, const struct sk_strv *changed);

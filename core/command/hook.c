@@ -36,6 +36,22 @@ static const char *command_of(const char *event)
 	return "a git command";
 }
 
+bool sk_hook_undoable(const char *command)
+{
+	static const char *const tidy[] = { "gc", "maintenance", "prune", "repack", "pack-refs" };
+
+	if (strncmp(command, "git ", 4) != 0)
+		return true;
+	for (size_t i = 0; i < sizeof tidy / sizeof *tidy; i++) {
+		size_t n = strlen(tidy[i]);
+
+		if (strncmp(command + 4, tidy[i], n) == 0 &&
+		    (command[4 + n] == '\0' || command[4 + n] == ' '))
+			return false;
+	}
+	return true;
+}
+
 static int record_undo(const struct sk_repo *repo, char *title, char *id)
 {
 	struct sk_undo undo = {
@@ -86,7 +102,7 @@ static int on_event(struct sk_repo *repo, const char *event, const struct sk_str
 	if (rc == SK_EPARTIAL)
 		rc = 0; /* kept with the backup; said by show and status */
 	/* in the middle of a command is not where its undo goes */
-	if (!rc && guard && r.entry && !getenv("SK_HOOK_AGAIN"))
+	if (!rc && guard && r.entry && !getenv("SK_HOOK_AGAIN") && sk_hook_undoable(command))
 		rc = record_undo(repo, title.ptr, r.entry->id);
 	sk_backup_result_clear(&r);
 	sk_buf_free(&title);

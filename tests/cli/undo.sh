@@ -118,4 +118,14 @@ t_a_rebase_under_way_is_said() {
 	[ -d .git/rebase-merge ] && git rebase --quit && git checkout -q main && eq "$(off status --porcelain)" ''
 }
 
+t_tidying_is_not_undone() {
+	repo r && cd r && git sk -q init --no-service
+	echo precious >>a.txt
+	git reset -q --hard
+	# git runs these by itself, after the command that was meant
+	git gc -q --auto && git gc -q --prune=now && git repack -q && git maintenance run --task=gc
+	git sk undo --yes >"$W/said" 2>&1
+	has a.txt precious
+}
+
 run_tests
