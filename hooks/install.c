@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "base/proc.h"
 
@@ -295,8 +296,7 @@ static uint32_t index_entries(const struct sk_repo *repo)
 
 	if (fd >= 0 && sk_read_full(fd, head, sizeof head) == (ssize_t)sizeof head &&
 	    memcmp(head, "DIRC", 4) == 0)
-		n = (uint32_t)head[8] << 24 | (uint32_t)head[9] << 16 | (uint32_t)head[10] << 8 |
-		    head[11];
+		n = sk_be32(head + 8);
 	if (fd >= 0)
 		(void)close(fd);
 	free(path);

@@ -169,3 +169,18 @@ bool sk_strv_has(const struct sk_strv *v, const char *str)
 			return true;
 	return false;
 }
+
+size_t sk_strv_lower(const struct sk_strv *v, const char *str)
+{
+	size_t lo = 0, hi = v->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(v->item[mid], str) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}

@@ -51,5 +51,7 @@ int sk_strv_addn(struct sk_strv *v, const char *str, size_t len);
 void sk_strv_free(struct sk_strv *v);
 void sk_strv_sort(struct sk_strv *v); /* bytewise */
 bool sk_strv_has(const struct sk_strv *v, const char *str);
+/* Of a sorted one: the number of the first string not before `str`.  O(log n). */
+size_t sk_strv_lower(const struct sk_strv *v, const char *str);
 
 #endif

@@ -21,13 +21,6 @@
 /* Retention runs by itself at most this often, and when a day is over its cap. */
 #define PRUNE_EVERY_S 3600
 
-static char *local_path(const struct sk_repo *repo, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s", repo->sklocal, name) < 0 ? NULL : path;
-}
-
 static int busy(int fd, int seconds)
 {
 	char who[256];
@@ -42,7 +35,7 @@ static int busy(int fd, int seconds)
 int sk_lock(const struct sk_repo *repo, const char *what, int wait_seconds, int *out)
 {
 	struct timespec pause = { 0, 20000000 }, now, end;
-	char *path = local_path(repo, "lock");
+	char *path = sk_state_path(repo, "lock");
 	char text[256];
 	int fd = -1, rc, len;
 
@@ -179,7 +172,7 @@ static bool same_state(const struct sk_entry *e, const struct sk_entry *last)
 	       sk_progress_same(e, last);
 }
 
-static bool made_by_itself(const struct sk_entry *e)
+bool sk_backup_by_itself(const struct sk_entry *e)
 {
 	const char *trigger = sk_entry_get(e, "Sk-Trigger");
 
@@ -239,7 +232,7 @@ static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, stru
 	if (rc)
 		return rc;
 	a->is_new = !a->last || !same_state(a->entry, a->last) ||
-	            (opts->label && made_by_itself(a->last));
+	            (opts->label && sk_backup_by_itself(a->last));
 	if (!a->is_new)
 		return 0;
 	if (opts->id && !(a->entry->id = strdup(opts->id)))
@@ -283,7 +276,7 @@ static bool same_day(time_t a, time_t b)
 static void prune_if_due(struct sk_repo *repo)
 {
 	const unsigned long max = repo->config->retention.max_per_day;
-	char *path = local_path(repo, "pruned");
+	char *path = sk_state_path(repo, "pruned");
 	struct sk_prune prune = { 0 };
 	struct sk_buf text = SK_BUF_INIT;
 	long long since = 0;

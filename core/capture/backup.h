@@ -34,6 +34,9 @@ struct sk_backup_result {
 /* SK_EPARTIAL when something could not be read: the result is then filled all the same. */
 int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts,
               struct sk_backup_result *out);
+/* Whether it was made by watching or by the clock, so that it says nothing of what it stands
+ * before. */
+bool sk_backup_by_itself(const struct sk_entry *e);
 void sk_backup_result_clear(struct sk_backup_result *r);
 
 /* The worktree's lock, for work that must not run beside a backup.  -1 in *fd when not held. */

@@ -128,7 +128,7 @@ static int tree_order(const void *x, const void *y)
 	return (ca > cb) - (ca < cb);
 }
 
-const char *sk_tree_mode(uint32_t mode)
+static const char *tree_mode(uint32_t mode)
 {
 	switch (mode) {
 	case 040000:
@@ -142,6 +142,15 @@ const char *sk_tree_mode(uint32_t mode)
 	default:
 		return "100644 ";
 	}
+}
+
+int sk_tree_line(struct sk_buf *out, uint32_t mode, const char *name, size_t len,
+                 const struct sk_oid *oid)
+{
+	(void)sk_buf_adds(out, tree_mode(mode));
+	(void)sk_buf_add(out, name, len);
+	(void)sk_buf_addc(out, '\0');
+	return sk_buf_add(out, oid->id, SK_OID_RAW);
 }
 
 static int build_tree(struct finish *f, struct sk_node *dir)
@@ -159,10 +168,7 @@ static int build_tree(struct finish *f, struct sk_node *dir)
 	for (uint32_t i = 0; !rc && i < dir->n_children; i++) {
 		const struct sk_node *n = order[i];
 
-		(void)sk_buf_adds(&data, sk_tree_mode(n->mode));
-		(void)sk_buf_add(&data, n->name, n->name_len);
-		(void)sk_buf_addc(&data, '\0');
-		rc = sk_buf_add(&data, n->oid.id, SK_OID_RAW);
+		rc = sk_tree_line(&data, n->mode, n->name, n->name_len, &n->oid);
 	}
 	if (!rc && packer)
 		rc = sk_packer_add(packer, SK_OBJ_TREE, sk_buf_str(&data), data.len, &dir->oid);

@@ -43,16 +43,8 @@ void sk_node_sort(struct sk_node *dir)
 
 static bool also_has(const struct sk_scan *scan, const char *path, bool below)
 {
-	size_t lo = 0, hi = scan->also.n, len = strlen(path);
+	size_t lo = sk_strv_lower(&scan->also, path), len = strlen(path);
 
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (strcmp(scan->also.item[mid], path) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	if (!below)
 		return lo < scan->also.n && strcmp(scan->also.item[lo], path) == 0;
 	for (; lo < scan->also.n && strncmp(scan->also.item[lo], path, len) == 0; lo++)
@@ -202,7 +194,7 @@ static int push_partial(struct sk_worker *w, struct sk_node *node, const struct 
                         struct sk_task *task)
 {
 	const char *path = w->list->path.ptr;
-	enum sk_touched how = sk_partial_touched(w->scan, path);
+	enum sk_change_reach how = sk_partial_touched(w->scan, path);
 
 	if (o && o->mode == 040000 && how == SK_UNTOUCHED) {
 		node->flags = o->flags | SK_NODE_ASIS;
@@ -649,7 +641,6 @@ static int pass_folder(struct sk_worker *w, struct sk_task *t)
 
 	sk_buf_clear(&l->nodes);
 	sk_buf_clear(&l->pending);
-	l->ignore = false;
 	rc = sk_partial_pass(w, t);
 	if (!rc)
 		rc = read_ignore(w, t);

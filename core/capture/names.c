@@ -126,7 +126,15 @@ static bool ignore_kept(int fd, const struct sk_state_node *o)
 static int keep_names(struct sk_list *l, const struct sk_scan *scan,
                       const struct sk_state_node *old, bool *kept)
 {
+	const struct sk_state_node *ignore =
+	        sk_state_child(scan->state, old, IGNORE_FILE, sizeof IGNORE_FILE - 1);
+
 	*kept = false;
+	if (ignore && !(ignore->flags & SK_NODE_VIRTUAL)) {
+		if (!ignore_kept(l->fd, ignore))
+			return 0;
+		l->ignore = true;
+	}
 	for (uint32_t i = 0; i < old->n_children; i++) {
 		const struct sk_state_node *o = sk_state_node(scan->state, old->first_child + i);
 		struct sk_name n;
@@ -138,11 +146,6 @@ static int keep_names(struct sk_list *l, const struct sk_scan *scan,
 		n = (struct sk_name){ sk_state_name(scan->state, o), o->name_len, DT_DIR };
 		if (n.len == 0 || n.name[n.len] != '\0')
 			return 0;
-		if (strcmp(n.name, IGNORE_FILE) == 0) {
-			if (!ignore_kept(l->fd, o))
-				return 0;
-			l->ignore = true;
-		}
 		if (o->mode != 040000 && o->mode != 0160000)
 			n.type = o->mode == 0120000 ? DT_LNK : DT_REG;
 		if (sk_buf_add(&l->names, &n, sizeof n))
@@ -192,19 +195,14 @@ bool sk_names_same_rules(const struct sk_worker *w, const struct sk_task *t,
                          const struct sk_buf *text)
 {
 	const struct sk_state *state = w->scan->state;
-	const struct sk_state_node *old = t->old == SK_STATE_NONE ? NULL
-	                                                          : sk_state_node(state, t->old),
-	                           *o = NULL;
+	const struct sk_state_node *old =
+	        t->old == SK_STATE_NONE ? NULL : sk_state_node(state, t->old);
+	const struct sk_state_node *o;
 	struct sk_oid oid;
 
 	if (!t->same_rules || !old || old->mode != 040000 || (old->flags & SK_NODE_RULES))
 		return false;
-	for (uint32_t i = 0; i < old->n_children && !o; i++) {
-		const struct sk_state_node *kid = sk_state_node(state, old->first_child + i);
-
-		if (kid && strcmp(sk_state_name(state, kid), IGNORE_FILE) == 0)
-			o = kid;
-	}
+	o = sk_state_child(state, old, IGNORE_FILE, sizeof IGNORE_FILE - 1);
 	if (!o || o->mode == 0120000 || o->mode == 040000) /* such a one was no rules */
 		return !text;
 	if (!text)

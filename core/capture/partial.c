@@ -23,27 +23,11 @@
 /* More than this, and a whole scan is as quick. */
 #define CHANGED_MAX 5000
 
-/* Sorted: the first item not before `path`. */
-static size_t lower(const struct sk_strv *v, const char *path)
-{
-	size_t lo = 0, hi = v->n;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (strcmp(v->item[mid], path) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-enum sk_touched sk_partial_touched(const struct sk_scan *scan, const char *path)
+enum sk_change_reach sk_partial_touched(const struct sk_scan *scan, const char *path)
 {
 	const struct sk_strv *v = scan->changed;
-	enum sk_touched how = SK_UNTOUCHED;
-	size_t len = strlen(path), i = lower(v, path);
+	enum sk_change_reach how = SK_UNTOUCHED;
+	size_t len = strlen(path), i = sk_strv_lower(v, path);
 
 	for (; i < v->n && strncmp(v->item[i], path, len) == 0; i++) {
 		const char *rest = v->item[i] + len, *slash;
@@ -154,7 +138,7 @@ static int add_old(struct sk_worker *w, const struct sk_task *t, uint32_t number
 	const struct sk_state_node *o = sk_state_node(state, number);
 	struct sk_node node = { .old = SK_STATE_NONE };
 	struct sk_task task = { .space = t->space, .old = number };
-	enum sk_touched how = SK_UNTOUCHED;
+	enum sk_change_reach how = SK_UNTOUCHED;
 	int rc = 0;
 
 	if (!o)
@@ -190,27 +174,6 @@ static int add_old(struct sk_worker *w, const struct sk_task *t, uint32_t number
 	return rc ? rc : sk_folder_later(w->list, &node, &task);
 }
 
-static const struct sk_state_node *child_of(const struct sk_state *state,
-                                            const struct sk_state_node *dir, const char *name,
-                                            size_t len)
-{
-	uint32_t lo = 0, hi = dir->n_children;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		const struct sk_state_node *o = sk_state_node(state, dir->first_child + mid);
-		int d = o ? sk_name_compare(sk_state_name(state, o), o->name_len, name, len) : 1;
-
-		if (d == 0)
-			return o;
-		if (d < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
-}
-
 /* Not when the way leads over a folder that the state does not have: it is new, so this one is to
  * be listed. */
 bool sk_partial_passes(const struct sk_worker *w, const struct sk_task *t)
@@ -222,14 +185,14 @@ bool sk_partial_passes(const struct sk_worker *w, const struct sk_task *t)
 
 	if (!old || sk_partial_touched(w->scan, t->path) != SK_TOUCHED_BELOW)
 		return false;
-	for (size_t i = lower(v, t->path); i < v->n && strncmp(v->item[i], t->path, len) == 0;
-	     i++) {
+	for (size_t i = sk_strv_lower(v, t->path);
+	     i < v->n && strncmp(v->item[i], t->path, len) == 0; i++) {
 		const char *rest = v->item[i] + len;
 
 		if (len && *rest != '/')
 			continue;
 		rest += len > 0;
-		o = child_of(state, old, rest, strcspn(rest, "/"));
+		o = sk_state_child(state, old, rest, strcspn(rest, "/"));
 		if (!o || o->mode != 040000)
 			return false;
 	}
@@ -244,13 +207,9 @@ int sk_partial_pass(struct sk_worker *w, struct sk_task *t)
 
 	if (!old)
 		return sk_error(SK_EDAMAGED, "the state file is damaged");
-	for (uint32_t i = 0; !rc && i < old->n_children; i++) {
-		const struct sk_state_node *o = sk_state_node(w->scan->state, old->first_child + i);
-
-		if (o && strcmp(sk_state_name(w->scan->state, o), ".gitignore") == 0)
-			w->list->ignore = true;
+	w->list->ignore = sk_state_child(w->scan->state, old, ".gitignore", 10) != NULL;
+	for (uint32_t i = 0; !rc && i < old->n_children; i++)
 		rc = add_old(w, t, old->first_child + i, &path);
-	}
 	t->node->perm = old->perm;
 	t->node->st = old->st;
 	t->node->flags |= old->flags | SK_NODE_SAME;

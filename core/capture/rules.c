@@ -48,6 +48,7 @@ int sk_rules_open(struct sk_scan *scan)
 	bool icase = config_bool(scan->repo, "core.ignorecase", false);
 	int rc = patterns(given[0], icase, &scan->paths);
 
+	scan->icase = icase;
 	if (!rc)
 		rc = patterns(given[1], icase, &scan->exclude);
 	if (!rc)
@@ -121,7 +122,6 @@ void sk_rules_print(const struct sk_scan *scan, struct sk_oid *out)
 	const struct sk_config *config = scan->repo->config;
 	const struct sk_strv *const given[] = { &config->backup.paths, &config->backup.exclude,
 		                                &config->backup.include_ignored, &scan->own };
-	bool icase = config_bool(scan->repo, "core.ignorecase", false);
 	char *global = NULL, *info = NULL;
 	struct sk_hash h;
 
@@ -131,7 +131,7 @@ void sk_rules_print(const struct sk_scan *scan, struct sk_oid *out)
 	if (asprintf(&info, "%s/info/exclude", scan->repo->commondir) < 0)
 		info = NULL;
 	sk_hash_init(&h);
-	hash_text(&h, icase ? "rules 1 i" : "rules 1", icase ? 9 : 7);
+	hash_text(&h, scan->icase ? "rules 1 i" : "rules 1", scan->icase ? 9 : 7);
 	sk_hash_update(&h, &config->backup.max_file_size, sizeof config->backup.max_file_size);
 	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
 		hash_text(&h, "list", 4);

@@ -83,6 +83,7 @@ struct sk_scan {
 	struct sk_strv also;                           /* sorted */
 	struct sk_strv own; /* git's own folders inside the worktree that are not named .git */
 	uint64_t max_file_size;
+	bool icase; /* core.ignoreCase */
 	struct sk_snapshot *snap;
 	struct sk_space *spaces;
 
@@ -187,8 +188,8 @@ int sk_folder_later(struct sk_list *l, const struct sk_node *node, const struct 
 void sk_partial_begin(struct sk_scan *scan);
 /* What changed: the folder itself or all of it; something that lies right in it; something below.
  */
-enum sk_touched { SK_UNTOUCHED, SK_TOUCHED_BELOW, SK_TOUCHED_IN, SK_TOUCHED_ALL };
-enum sk_touched sk_partial_touched(const struct sk_scan *scan, const char *path);
+enum sk_change_reach { SK_UNTOUCHED, SK_TOUCHED_BELOW, SK_TOUCHED_IN, SK_TOUCHED_ALL };
+enum sk_change_reach sk_partial_touched(const struct sk_scan *scan, const char *path);
 /* Whether something changed below the task's folder, but nothing in it; then its children come
  * from the state. */
 bool sk_partial_passes(const struct sk_worker *w, const struct sk_task *t);
@@ -224,8 +225,9 @@ int sk_scan_push(struct sk_scan *scan, const struct sk_task *proto, const char *
                  struct sk_ignore *frame);
 
 void sk_node_sort(struct sk_node *dir);
-/* A mode as it stands in a tree object, with the blank after it. */
-const char *sk_tree_mode(uint32_t mode);
+/* Adds one line of a tree object. */
+int sk_tree_line(struct sk_buf *out, uint32_t mode, const char *name, size_t len,
+                 const struct sk_oid *oid);
 
 /* Opens a folder below the root without following any link. */
 int sk_open_below(int rootfd, const char *path);

@@ -10,13 +10,14 @@
 #include <xxhash.h>
 
 #include "base/io.h"
+#include "capture/scan.h"
 #include "capture/state_file.h"
 
 #define DELTA_MAX (64u << 20)
 /* A delta of more nodes than this, and a sixteenth of the base's, is worn. */
 #define DELTA_NODES 4096
 
-static char *state_path(const struct sk_repo *repo, const char *name)
+char *sk_state_path(const struct sk_repo *repo, const char *name)
 {
 	char *path;
 
@@ -68,7 +69,7 @@ static bool ref_is(const struct sk_repo *repo, const char *ref, const struct sk_
 static int load_base(const struct sk_repo *repo, const struct stat *root, bool known,
                      struct sk_state *s)
 {
-	char *path = state_path(repo, "state");
+	char *path = sk_state_path(repo, "state");
 	int rc = SK_ENO, fd = -1;
 	struct stat st;
 	void *map;
@@ -104,7 +105,7 @@ static bool delta_fits(const struct sk_state *s)
 
 static int load_delta(const struct sk_repo *repo, const struct stat *root, struct sk_state *s)
 {
-	char *path = state_path(repo, "state-delta");
+	char *path = sk_state_path(repo, "state-delta");
 	int rc;
 
 	if (!path)
@@ -190,6 +191,27 @@ const char *sk_state_name(const struct sk_state *s, const struct sk_state_node *
 	if (s->delta.head && node->name_off >= n && end - n < s->delta.head->names_len)
 		return s->delta.names + (node->name_off - n);
 	return "";
+}
+
+const struct sk_state_node *sk_state_child(const struct sk_state *s,
+                                           const struct sk_state_node *dir, const char *name,
+                                           size_t len)
+{
+	uint32_t lo = 0, hi = dir->n_children;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct sk_state_node *o = sk_state_node(s, dir->first_child + mid);
+		int d = o ? sk_name_compare(sk_state_name(s, o), o->name_len, name, len) : 1;
+
+		if (d == 0)
+			return o;
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
 }
 
 uint32_t sk_state_root(const struct sk_state *s, const char *path)
@@ -385,7 +407,7 @@ static int write_part(const struct sk_repo *repo, const char *name, struct sk_st
 		                 { roots->ptr, roots->len },
 		                 { w->nodes.ptr, w->nodes.len },
 		                 { w->names.ptr, w->names.len } };
-	char *path = state_path(repo, name);
+	char *path = sk_state_path(repo, name);
 	XXH3_state_t *x = XXH3_createState();
 	int rc;
 
@@ -451,7 +473,7 @@ int sk_state_save(const struct sk_repo *repo, const struct sk_snapshot *snap,
 	head.files = snap->files;
 	head.facts = snap->facts;
 	rc = write_part(repo, w.old ? "state-delta" : "state", &head, &w, &roots);
-	if (!rc && !w.old && (path = state_path(repo, "state-delta")))
+	if (!rc && !w.old && (path = sk_state_path(repo, "state-delta")))
 		(void)unlink(path); /* it belongs to the state before, and says so */
 out:
 	sk_buf_free(&w.nodes);
@@ -466,7 +488,7 @@ void sk_state_drop(const struct sk_repo *repo)
 	static const char *const file[] = { "state", "state-delta" };
 
 	for (size_t i = 0; i < 2; i++) {
-		char *path = state_path(repo, file[i]);
+		char *path = sk_state_path(repo, file[i]);
 
 		if (path)
 			(void)unlink(path);
@@ -480,7 +502,7 @@ void sk_state_mark(const struct sk_repo *repo, struct sk_state_mark *out)
 
 	*out = (struct sk_state_mark){ { 0, 0 } };
 	for (size_t i = 0; i < 2; i++) {
-		char *path = state_path(repo, file[i]);
+		char *path = sk_state_path(repo, file[i]);
 		int fd = path ? open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
 
 		if (fd >= 0 &&

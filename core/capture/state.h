@@ -50,6 +50,10 @@ const struct sk_scan_facts *sk_state_facts(const struct sk_state *state);
 const struct sk_state_node *sk_state_node(const struct sk_state *state, uint32_t i);
 /* Its name; "" when it is out of the file. */
 const char *sk_state_name(const struct sk_state *state, const struct sk_state_node *node);
+/* The child of that name, or NULL. */
+const struct sk_state_node *sk_state_child(const struct sk_state *state,
+                                           const struct sk_state_node *dir, const char *name,
+                                           size_t len);
 /* Number of the root of the outer tree (path "") or of a nested repository; SK_STATE_NONE. */
 uint32_t sk_state_root(const struct sk_state *state, const char *path);
 /* Repositories inside: their roots stand beside the outer one. */
@@ -65,6 +69,8 @@ bool sk_state_worn(const struct sk_state *state);
  * that it was made from.  Failing to is not fatal to anybody. */
 int sk_state_save(const struct sk_repo *repo, const struct sk_snapshot *snap,
                   const struct sk_entry *entry);
+/* SKLOCAL/NAME, to be freed; NULL: out of memory. */
+char *sk_state_path(const struct sk_repo *repo, const char *name);
 /* Takes it away, so that the next backup reads everything. */
 void sk_state_drop(const struct sk_repo *repo);
 

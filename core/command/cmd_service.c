@@ -26,14 +26,6 @@
 
 /* What the service has its children do */
 
-/* Whether the entry says what it stands before, or was asked for by somebody. */
-static bool has_label(const struct sk_entry *e)
-{
-	const char *trigger = sk_entry_get(e, "Sk-Trigger");
-
-	return trigger && strcmp(trigger, "watch") != 0 && strcmp(trigger, "schedule") != 0;
-}
-
 /* Nothing to save: the newest backup is the state before the command. */
 static int guard_unchanged(struct sk_repo *repo, bool *done)
 {
@@ -46,7 +38,7 @@ static int guard_unchanged(struct sk_repo *repo, bool *done)
 	*done = false;
 	if (rc == SK_ENO)
 		return 0;
-	if (!rc && !has_label(newest)) {
+	if (!rc && sk_backup_by_itself(newest)) {
 		sk_entry_free(newest);
 		return 0;
 	}

@@ -3,19 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Source: FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint32_t fnv(uint32_t hash, const char *p, size_t n)
-{
-	for (; n; n--, p++)
-		hash = (hash ^ (unsigned char)*p) * 16777619u;
-	return hash;
-}
+#include "impact/paths.h"
 
 static uint32_t hash_of(const struct sk_found *f)
 {
-	uint32_t hash = fnv(2166136261u ^ f->kind, f->spec, f->spec_len);
+	uint32_t hash = sk_paths_hash(SK_PATHS_SEED ^ f->kind, f->spec, f->spec_len);
 
-	return f->name ? fnv(hash * 16777619u + 1, f->name, f->name_len) : hash;
+	return f->name ? sk_paths_hash(hash * 16777619u + 1, f->name, f->name_len) : hash;
 }
 
 static bool same_text(const struct sk_found_list *l, size_t at, const char *p, size_t n)

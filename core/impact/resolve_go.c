@@ -121,13 +121,9 @@ static int load(struct sk_resolver *r)
 	r->go = calloc(1, sizeof *r->go);
 	if (!r->go)
 		return sk_error_oom();
-	for (uint32_t i = 0; i < r->paths->n && !rc; i++) {
-		const char *path = r->paths->path[i];
-		size_t len = strlen(path);
-
-		if (sk_ends(path, len, "go.mod") && (len == 6 || path[len - 7] == '/'))
+	for (uint32_t i = 0; i < r->paths->n && !rc; i++)
+		if (sk_named(r->paths->path[i], "go.mod"))
 			rc = take_file(r, i);
-	}
 	return rc;
 }
 

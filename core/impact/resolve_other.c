@@ -170,13 +170,9 @@ static int load_php(struct sk_resolver *r)
 	r->php = calloc(1, sizeof *r->php);
 	if (!r->php)
 		return sk_error_oom();
-	for (uint32_t i = 0; i < r->paths->n && !rc; i++) {
-		const char *path = r->paths->path[i];
-		size_t len = strlen(path);
-
-		if (sk_ends(path, len, "composer.json") && (len == 13 || path[len - 14] == '/'))
+	for (uint32_t i = 0; i < r->paths->n && !rc; i++)
+		if (sk_named(r->paths->path[i], "composer.json"))
 			rc = take_composer(r, i);
-	}
 	return rc;
 }
 

@@ -77,6 +77,8 @@ int sk_package_node(struct sk_resolver *r, const char *name, size_t len, uint32_
 /* impact.roots of the configuration: the i-th, without slashes at its end; false: no more. */
 bool sk_config_root(const struct sk_resolver *r, size_t i, const char **root, size_t *len);
 bool sk_ends(const char *text, size_t len, const char *end);
+/* Whether that is the name of the file at `path`, in whatever folder. */
+bool sk_named(const char *path, const char *name);
 /* Lower-cased endings, ".tar.gz" not known: what follows the last dot of the name, "" without. */
 const char *sk_ext(const char *path);
 

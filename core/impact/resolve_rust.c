@@ -169,17 +169,16 @@ static int load(struct sk_resolver *r)
 		return sk_error_oom();
 	for (uint32_t i = 0; i < r->paths->n && !rc; i++) {
 		const char *path = r->paths->path[i];
-		size_t len = strlen(path);
 		struct crate *more;
 
-		if (!sk_ends(path, len, "Cargo.toml") || (len > 10 && path[len - 11] != '/'))
+		if (!sk_named(path, "Cargo.toml"))
 			continue;
 		more = reallocarray(r->rust->crate, r->rust->n + 1, sizeof *more);
 		if (!more)
 			return sk_error_oom();
 		r->rust->crate = more;
 		more += r->rust->n++;
-		*more = (struct crate){ .dir = strndup(path, sk_dir_len(path, len)) };
+		*more = (struct crate){ .dir = strndup(path, sk_dir_len(path, strlen(path))) };
 		rc = more->dir ? take_manifest(r, i, more) : sk_error_oom();
 	}
 	return rc;

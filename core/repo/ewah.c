@@ -1,29 +1,13 @@
 #include "repo/ewah.h"
 
-#include <endian.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 #define HEAD 8 /* bits and words */
 #define TAIL 4 /* place of the last run word: of use to writers only */
-
-static uint32_t be32(const unsigned char *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return be32toh(v);
-}
-
-static uint64_t be64(const unsigned char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return be64toh(v);
-}
 
 static int too_far(size_t n_bits)
 {
@@ -38,13 +22,14 @@ int sk_ewah_expand(const void *data, size_t len, uint64_t *map, size_t n_bits, s
 
 	if (len < HEAD + TAIL)
 		return sk_error(SK_EDAMAGED, "a bitmap is cut off");
-	n_words = be32(p + 4);
+	n_words = sk_be32(p + 4);
 	if ((len - HEAD - TAIL) / 8 < n_words)
 		return sk_error(SK_EDAMAGED, "a bitmap is cut off");
 	p += HEAD;
 	end = p + n_words * 8;
 	while (p < end) {
-		uint64_t marker = be64(p), run = marker >> 1 & UINT32_MAX, literals = marker >> 33;
+		uint64_t marker = sk_be64(p), run = marker >> 1 & UINT32_MAX,
+		         literals = marker >> 33;
 		size_t room = n_map - pos, fill = run < room ? (size_t)run : room;
 
 		p += 8;
@@ -56,7 +41,7 @@ int sk_ewah_expand(const void *data, size_t len, uint64_t *map, size_t n_bits, s
 		if ((uint64_t)(end - p) / 8 < literals)
 			return sk_error(SK_EDAMAGED, "a bitmap is cut off");
 		for (; literals; literals--, p += 8) {
-			uint64_t word = be64(p);
+			uint64_t word = sk_be64(p);
 
 			if (pos < n_map)
 				map[pos++] = word;

@@ -1,7 +1,6 @@
 /* One index file: reading, checksum, entries, extensions. */
 #include "repo/index_file.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "base/text.h"
 
@@ -54,14 +54,6 @@ int sk_index_damaged(const char *fmt, ...)
 static uint16_t be16(const unsigned char *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t be32(const unsigned char *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return be32toh(v);
 }
 
 int sk_index_cmp(const char *a, size_t a_len, unsigned a_stage, const char *b, size_t b_len,
@@ -306,18 +298,18 @@ static int parse_entry(struct parser *ps, struct sk_index_entry *e)
 
 	if (ps->end - ps->pos < ENTRY_FIXED)
 		return sk_index_damaged("an entry is cut off");
-	e->ctime_s = be32(p);
-	e->ctime_ns = be32(p + 4);
-	e->mtime_s = be32(p + 8);
-	e->mtime_ns = be32(p + 12);
-	e->dev = be32(p + 16);
-	e->ino = be32(p + 20);
-	if (!canonical_mode(be32(p + 24), &e->mode))
+	e->ctime_s = sk_be32(p);
+	e->ctime_ns = sk_be32(p + 4);
+	e->mtime_s = sk_be32(p + 8);
+	e->mtime_ns = sk_be32(p + 12);
+	e->dev = sk_be32(p + 16);
+	e->ino = sk_be32(p + 20);
+	if (!canonical_mode(sk_be32(p + 24), &e->mode))
 		return sk_index_damaged("an entry has an unknown mode (%#o)",
-		                        (unsigned)be32(p + 24));
-	e->uid = be32(p + 28);
-	e->gid = be32(p + 32);
-	e->size = be32(p + 36);
+		                        (unsigned)sk_be32(p + 24));
+	e->uid = sk_be32(p + 28);
+	e->gid = sk_be32(p + 32);
+	e->size = sk_be32(p + 36);
 	memcpy(e->oid.id, p + 40, SK_OID_RAW);
 	flags = be16(p + 60);
 	ps->pos += ENTRY_FIXED;
@@ -395,12 +387,12 @@ static int parse_extensions(struct parser *ps)
 		size_t room = ps->end - ps->pos;
 		int rc;
 
-		if (room < 8 || be32(p + 4) > room - 8)
+		if (room < 8 || sk_be32(p + 4) > room - 8)
 			return sk_index_damaged("an extension is cut off");
-		rc = parse_extension(ps, (const char *)p, p + 8, be32(p + 4));
+		rc = parse_extension(ps, (const char *)p, p + 8, sk_be32(p + 4));
 		if (rc)
 			return rc;
-		ps->pos += 8 + be32(p + 4);
+		ps->pos += 8 + sk_be32(p + 4);
 	}
 	return 0;
 }
@@ -452,7 +444,7 @@ static int parse_file(struct sk_index_file *file)
 	if (memcmp(file->data, "DIRC", 4) != 0)
 		return sk_index_damaged("it does not begin as an index");
 	ps.end = file->len - SK_OID_RAW;
-	ps.version = be32(file->data + 4);
+	ps.version = sk_be32(file->data + 4);
 	if (ps.version < 2 || ps.version > 4)
 		return sk_error(SK_EDAMAGED,
 		                "its version is %u, and only 2 to 4 are known; set it back with "
@@ -460,7 +452,7 @@ static int parse_file(struct sk_index_file *file)
 		                (unsigned)ps.version);
 	memcpy(file->checksum.id, file->data + ps.end, SK_OID_RAW);
 	checker_start(&checker);
-	rc = parse_entries(&ps, be32(file->data + 8));
+	rc = parse_entries(&ps, sk_be32(file->data + 8));
 	if (!rc)
 		rc = parse_extensions(&ps);
 	if (!checker_ok(&checker))

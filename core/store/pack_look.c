@@ -1,8 +1,6 @@
 #include "store/pack_look.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +8,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/bytes.h"
 
 #define STEM (5 + SK_OID_HEX) /* "pack-" and the name */
 #define IDX_HEAD (8 + 256 * 4)
@@ -177,22 +177,6 @@ int sk_pack_files_list(int dir, uint64_t max, struct sk_pack_files *out)
 	return rc;
 }
 
-static uint32_t be32(const unsigned char *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return ntohl(v);
-}
-
-static uint64_t be64(const unsigned char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return be64toh(v);
-}
-
 int sk_idx_open(int dir, const char *hex, struct sk_idx *out)
 {
 	char name[STEM + sizeof ".idx"];
@@ -203,7 +187,7 @@ int sk_idx_open(int dir, const char *hex, struct sk_idx *out)
 	rc = map_file(dir, name, IDX_HEAD + IDX_TAIL, &idx.map, &idx.len);
 	if (rc)
 		return rc;
-	idx.n = be32(idx.map + IDX_HEAD - 4);
+	idx.n = sk_be32(idx.map + IDX_HEAD - 4);
 	if (memcmp(idx.map, "\377tOc\0\0\0\2", 8) != 0 ||
 	    (idx.len - IDX_HEAD - IDX_TAIL) / IDX_ROW < idx.n) {
 		sk_idx_close(&idx);
@@ -236,15 +220,15 @@ struct sk_oid sk_idx_oid(const struct sk_idx *idx, uint32_t i)
 bool sk_idx_has(const struct sk_idx *idx, const struct sk_oid *oid)
 {
 	/* the fan-out table: how many ids begin with at most that byte; not believed beyond n */
-	uint32_t lo = oid->id[0] ? be32(idx->map + 8 + 4 * (oid->id[0] - 1)) : 0;
-	uint32_t hi = be32(idx->map + 8 + 4 * oid->id[0]);
-	uint64_t want = be64(oid->id);
+	uint32_t lo = oid->id[0] ? sk_be32(idx->map + 8 + 4 * (oid->id[0] - 1)) : 0;
+	uint32_t hi = sk_be32(idx->map + 8 + 4 * oid->id[0]);
+	uint64_t want = sk_be64(oid->id);
 
 	if (hi > idx->n)
 		hi = idx->n;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		uint64_t head = be64(oid_at(idx, mid));
+		uint64_t head = sk_be64(oid_at(idx, mid));
 		int cmp = (head > want) - (head < want);
 
 		/* ids are hashes: their first bytes nearly always decide */
@@ -271,7 +255,7 @@ int sk_pack_has_commit(int dir, const char *hex, const struct sk_idx *idx, bool 
 	(void)snprintf(name, sizeof name, "pack-%s.pack", hex);
 	rc = map_file(dir, name, 12 + SK_OID_RAW, &map, &len);
 	for (uint32_t i = 0; !rc && !found && i < idx->n; i++) {
-		uint32_t at = be32(offset + (size_t)i * 4);
+		uint32_t at = sk_be32(offset + (size_t)i * 4);
 
 		if (at >= len - SK_OID_RAW) /* more than 2 GiB, or damaged */
 			rc = sk_error(SK_EDAMAGED, "'%s' and its index do not fit", name);
@@ -295,7 +279,7 @@ int sk_pack_is_whole(int dir, const char *hex, const struct sk_idx *idx)
 	(void)snprintf(name, sizeof name, "pack-%s.pack", hex);
 	rc = map_file(dir, name, 12 + SK_OID_RAW, &map, &len);
 	if (!rc &&
-	    (memcmp(map, "PACK", 4) != 0 || be32(map + 8) != idx->n ||
+	    (memcmp(map, "PACK", 4) != 0 || sk_be32(map + 8) != idx->n ||
 	     memcmp(map + len - SK_OID_RAW, idx->map + idx->len - IDX_TAIL, SK_OID_RAW) != 0))
 		rc = sk_error(SK_EDAMAGED, "'%s' and its index do not fit", name);
 	if (map)
