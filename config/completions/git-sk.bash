@@ -29,6 +29,11 @@ _git_sk_words() {
 	[ -z "$2" ] || return # after "--" are files: bash's own completion
 	if [ -z "$1" ]; then
 		set -- "$(git-sk --complete-list 2>/dev/null)"
+	elif [ "$1 $prev" = 'release --from' ]; then
+		set -- HEAD$'\n'worktree$'\n'"$(git for-each-ref --format='%(refname:lstrip=3)' \
+			refs/sk/backup refs/sk/revision 2>/dev/null)"
+	elif [ "$1 $prev" = 'release --out' ]; then
+		return # folders: bash's own completion
 	elif [[ $cur == -* ]]; then
 		set -- "$(git-sk --complete-list "$1" 2>/dev/null)"
 	else

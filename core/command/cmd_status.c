@@ -155,18 +155,6 @@ static void print_problems(const struct sk_status *f)
 	sk_buf_free(&line);
 }
 
-static json_t *texts(const struct sk_strv *v)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < v->n; i++)
-		if (json_array_append_new(list, sk_json_text(v->item[i])) != 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	return list;
-}
-
 static json_t *newest_json(const struct sk_repo *repo, const struct sk_status *f, bool damaged)
 {
 	json_t *list = json_array(), *one;
@@ -233,7 +221,7 @@ static int status_json(const struct sk_repo *repo, const struct sk_status *f)
 	o = sk_json_add(o, "files", json_integer((json_int_t)f->files));
 	o = sk_json_add(o, "folders", folders_json(f));
 	o = sk_json_add(o, "disk_bytes", json_integer((json_int_t)f->disk));
-	return sk_out_json(sk_json_add(o, "problems", texts(&f->problems)));
+	return sk_out_json(sk_json_add(o, "problems", sk_texts_json(&f->problems)));
 }
 
 static int not_enabled(const struct sk_call *call)

@@ -118,6 +118,7 @@ int sk_cmd_restore(struct sk_call *call);
 int sk_cmd_rollback(struct sk_call *call);
 int sk_cmd_undo(struct sk_call *call);
 int sk_cmd_revise(struct sk_call *call);
+int sk_cmd_release(struct sk_call *call);
 int sk_cmd_prune(struct sk_call *call);
 int sk_cmd_trust(struct sk_call *call);
 int sk_cmd_run(struct sk_call *call);
