@@ -274,31 +274,38 @@ static int print_cron(void)
 	return rc;
 }
 
-static int service_ensure(const struct sk_call *call)
+int sk_service_ensure(bool *was_down)
 {
 	struct sk_buf text = SK_BUF_INIT;
 	bool already = false;
-	int rc;
+	int rc = sk_service_status(&text);
 
-	if (sk_call_has(call, "cron"))
-		return print_cron();
-	rc = sk_service_status(&text);
+	*was_down = rc != 0;
 	sk_buf_free(&text);
 	if (rc == SK_EIO) { /* it hangs: whatever it still does is finished or given up */
 		rc = sk_service_stop();
-		if (!rc || rc == SK_ENO)
-			rc = SK_ENO;
+		rc = rc ? rc : SK_ENO;
 	}
 	if (rc == SK_ENO) {
 		rc = start(&already);
 		if (!rc)
 			rc = sk_service_status(&text);
-		if (!rc)
-			sk_note("the service was down; it is running now");
-	} else if (!rc) {
-		sk_note("the service is running");
 	}
 	sk_buf_free(&text);
+	return rc;
+}
+
+static int service_ensure(const struct sk_call *call)
+{
+	bool was_down = false;
+	int rc;
+
+	if (sk_call_has(call, "cron"))
+		return print_cron();
+	rc = sk_service_ensure(&was_down);
+	if (!rc)
+		sk_note(was_down ? "the service was down; it is running now"
+		                 : "the service is running");
 	return rc;
 }
 

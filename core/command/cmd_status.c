@@ -8,9 +8,10 @@
 #include "base/term.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/listing.h"
 #include "command/print.h"
 #include "command/report.h"
-#include "command/status.h"
+#include "health/status.h"
 
 #define SHOWN 5 /* backups; fewer beside problems, so that all fits 24 lines of 80 columns */
 #define SHOWN_BESIDE 2

@@ -46,6 +46,7 @@ static const struct sk_key table[] = {
 	{ "migrations", "paths", SK_KEY_LIST, SK_MAY_SET, AS_TEXT, NULL },
 	{ "health", "database", SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL },
 	{ "health", "application", SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL },
+	{ "health", "timeout", SK_KEY_TIME, SK_MAY_NOT, AS_TEXT, "10s" },
 	{ "health", "min_free", SK_KEY_SIZE, SK_MAY_RAISE, AS_TEXT, "1G" },
 	{ "health", "max_age", SK_KEY_TIME, SK_MAY_SHORTEN, AS_TEXT, "1h" },
 	{ "release", "include", SK_KEY_LIST, SK_MAY_NOT, AS_TEXT, "**" },

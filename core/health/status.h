@@ -1,14 +1,25 @@
-/* status.h - what `git sk status` tells: all about the protection of one working tree. */
-#ifndef SK_COMMAND_STATUS_H
-#define SK_COMMAND_STATUS_H
+/* status.h - the state of protection of one working tree: what `git sk status` tells, and what the
+ * checks of health.h begin with. */
+#ifndef SK_HEALTH_STATUS_H
+#define SK_HEALTH_STATUS_H
 
 #include "capture/state.h"
-#include "command/listing.h"
 #include "repo/repo.h"
+#include "store/entry.h"
 
 struct sk_status_folder {
 	const char *name; /* NULL: files at the top */
 	size_t files;
+};
+
+enum sk_topic { /* what the problems are about */
+	        SK_ABOUT_DISK,
+	        SK_ABOUT_HOOKS, /* the guard too */
+	        SK_ABOUT_SETTINGS,
+	        SK_ABOUT_SERVICE,
+	        SK_ABOUT_BACKUPS,
+	        SK_ABOUT_BUDGET,
+	        SK_TOPICS
 };
 
 struct sk_status {
@@ -24,8 +35,12 @@ struct sk_status {
 	struct sk_state *state;
 	struct sk_status_folder *folder; /* most files first */
 	size_t n_folders, files;
-	uint64_t disk;
+	uint64_t disk, room;            /* bytes: what backups take, what is free */
+	long long watches, watches_max; /* of the service; 0: not known */
 	struct sk_strv displaced, problems;
+	struct {
+		size_t from, to; /* of `problems` */
+	} about[SK_TOPICS];
 };
 
 /* Looks at everything; what is wrong goes to `problems`, with what to do about it.  Fails for want

@@ -1,4 +1,4 @@
-#include "command/status.h"
+#include "health/status.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,6 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "command/print.h"
 #include "hooks/install.h"
 #include "service/service.h"
 #include "store/budget.h"
@@ -35,7 +34,7 @@ static int problem(struct sk_status *f, const char *fmt, ...)
 
 /* Where backups go */
 
-static int look_at_room(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_room(struct sk_repo *repo, struct sk_status *f)
 {
 	struct sk_buf size = SK_BUF_INIT;
 	struct statvfs fs;
@@ -51,6 +50,7 @@ static int look_at_room(const struct sk_repo *repo, struct sk_status *f)
 	if (statvfs(repo->commondir, &fs) < 0)
 		return 0;
 	room = (uint64_t)(geteuid() ? fs.f_bavail : fs.f_bfree) * fs.f_frsize;
+	f->room = room;
 	if (room >= LITTLE_SPACE)
 		return 0;
 	rc = sk_add_size(&size, room);
@@ -111,6 +111,13 @@ static int look_at_hooks(struct sk_repo *repo, struct sk_status *f)
 		                "'git sk uninit' and 'git sk init'");
 	if (!rc && f->guard_on && !repo->config->guard.enabled)
 		rc = problem(f, "the guard is off by the setting guard.enabled");
+	return rc;
+}
+
+static int look_at_settings(struct sk_repo *repo, struct sk_status *f)
+{
+	int rc = 0;
+
 	for (size_t i = 0; !rc && i < repo->config->problems.n; i++)
 		rc = problem(f, "%s; mend that setting or remove it",
 		             repo->config->problems.item[i]);
@@ -161,7 +168,7 @@ static int take_site(const struct sk_repo *repo, const json_t *all, struct sk_st
 	return rc;
 }
 
-static int look_at_service(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_service(struct sk_repo *repo, struct sk_status *f)
 {
 	struct sk_buf text = SK_BUF_INIT;
 	json_t *all = NULL;
@@ -177,6 +184,8 @@ static int look_at_service(const struct sk_repo *repo, struct sk_status *f)
 	else if (all) {
 		f->service_up = true;
 		f->pid = json_integer_value(json_object_get(all, "pid"));
+		f->watches = json_integer_value(json_object_get(all, "inotify_watches"));
+		f->watches_max = json_integer_value(json_object_get(all, "inotify_limit"));
 		rc = take_site(repo, all, f);
 	}
 	sk_error_clear();
@@ -187,7 +196,7 @@ static int look_at_service(const struct sk_repo *repo, struct sk_status *f)
 
 /* What there is to go back to */
 
-static int look_at_backups(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_backups(struct sk_repo *repo, struct sk_status *f)
 {
 	struct sk_entries revisions = { 0 };
 	int rc = sk_entry_list(repo, SK_BACKUP, repo->worktree_id, &f->backups);
@@ -266,7 +275,7 @@ static int look_at_files(const struct sk_repo *repo, struct sk_status *f)
 	return 0;
 }
 
-static int look_at_disk(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_disk(struct sk_repo *repo, struct sk_status *f)
 {
 	uint64_t budget = repo->config->retention.disk_budget;
 	struct sk_buf text = SK_BUF_INIT;
@@ -293,19 +302,19 @@ static int look_at_disk(const struct sk_repo *repo, struct sk_status *f)
 
 int sk_status_look(struct sk_repo *repo, struct sk_status *f)
 {
-	int rc = look_at_room(repo, f);
+	static int (*const look[SK_TOPICS])(struct sk_repo *, struct sk_status *) = {
+		[SK_ABOUT_DISK] = look_at_room,         [SK_ABOUT_HOOKS] = look_at_hooks,
+		[SK_ABOUT_SETTINGS] = look_at_settings, [SK_ABOUT_SERVICE] = look_at_service,
+		[SK_ABOUT_BACKUPS] = look_at_backups,   [SK_ABOUT_BUDGET] = look_at_disk,
+	};
+	int rc = 0;
 
-	if (!rc)
-		rc = look_at_hooks(repo, f);
-	if (!rc)
-		rc = look_at_service(repo, f);
-	if (!rc)
-		rc = look_at_backups(repo, f);
-	if (!rc)
-		rc = look_at_files(repo, f);
-	if (!rc)
-		rc = look_at_disk(repo, f);
-	return rc;
+	for (int i = 0; i < SK_TOPICS && !rc; i++) {
+		f->about[i].from = f->problems.n;
+		rc = look[i](repo, f);
+		f->about[i].to = f->problems.n;
+	}
+	return rc ? rc : look_at_files(repo, f);
 }
 
 void sk_status_clear(struct sk_status *f)
