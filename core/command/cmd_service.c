@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -21,6 +23,7 @@
 #include "restore/restore.h"
 #include "service/service.h"
 #include "store/keep.h"
+#include "store/vault.h"
 
 #define LOCK_WAIT 5
 
@@ -104,6 +107,16 @@ static int work(struct sk_repo *repo, const char *event, const struct sk_service
 	return rc || done ? rc : sk_hook_event(repo, name, changed);
 }
 
+/* Whatever else is to be done on this machine comes before it. */
+static int push(const struct sk_repo *repo, bool now)
+{
+	const int idle = 3 << 13; /* IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0) */
+
+	(void)setpriority(PRIO_PROCESS, 0, 10);
+	(void)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, idle);
+	return sk_vault_push_due(repo, sk_now(), now);
+}
+
 static int backup(const char *event, const struct sk_service_hint *hint)
 {
 	struct sk_repo *repo = NULL;
@@ -112,6 +125,13 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
+	if (strncmp(event, "vault", 5) == 0) {
+		rc = rc ? rc : push(repo, strcmp(event, "vault-now") == 0);
+		if (rc && rc != SK_EBUSY)
+			sk_warn("%s", sk_error_message());
+		sk_repo_close(repo);
+		return rc;
+	}
 	impact = strcmp(event, "impact") == 0;
 	if (!rc && !impact)
 		rc = work(repo, event, hint);

@@ -128,6 +128,7 @@ int sk_cmd_status(struct sk_call *call);
 int sk_cmd_impact(struct sk_call *call);
 int sk_cmd_check(struct sk_call *call);
 int sk_cmd_lint(struct sk_call *call);
+int sk_cmd_vault(struct sk_call *call);
 
 /* cmd_service.c: has the service run; *was_down: it had to be started. */
 int sk_service_ensure(bool *was_down);

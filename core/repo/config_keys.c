@@ -51,6 +51,12 @@ static const struct sk_key table[] = {
 	{ "health", "max_age", SK_KEY_TIME, SK_MAY_SHORTEN, AS_TEXT, "1h" },
 	{ "release", "include", SK_KEY_LIST, SK_MAY_NOT, AS_TEXT, "**" },
 	{ "release", "exclude", SK_KEY_LIST, SK_MAY_ADD, AS_TEXT, "*.log, tmp/**" },
+	{ "vault", "interval", SK_KEY_TIME, SK_MAY_NOT, AS_TEXT, "15m" },
+	{ "vault", "every", SK_KEY_COUNT, SK_MAY_NOT, AS_TEXT, "0" },
+	{ "vault", "prune", SK_KEY_BOOL, SK_MAY_NOT, AS_TEXT, "false" },
+	{ "vault", "private", SK_KEY_BOOL, SK_MAY_NOT, AS_TEXT, "false" },
+	{ "vault", "tags", SK_KEY_BOOL, SK_MAY_NOT, AS_TEXT, "false" },
+	{ "vault", "url", SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL }, /* [vault "NAME"] */
 	{ "plugins", "enable", SK_KEY_LIST, SK_MAY_NOT, AS_TEXT,
 	  "chat-export, feature-flag, config-backup" },
 	{ "plugin", NULL, SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL },
@@ -99,8 +105,9 @@ const struct sk_key *sk_key_find(const char *section, const char *name, struct s
 		return NULL;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		const struct sk_key *k = &table[i];
-		bool named =
-		        strcmp(k->section, "component") == 0 || strcmp(k->section, "plugin") == 0;
+		bool named = strcmp(k->section, "component") == 0 ||
+		             strcmp(k->section, "plugin") == 0 ||
+		             (strcmp(k->section, "vault") == 0 && strcmp(k->name, "url") == 0);
 
 		if (strlen(k->section) != word || strncmp(k->section, section, word) != 0 ||
 		    named != (of != NULL))

@@ -434,6 +434,28 @@ int sk_keep_record(const struct sk_repo *repo, time_t now)
 	return rc;
 }
 
+int sk_keep_add(const struct sk_repo *repo, const struct sk_keep_list *list)
+{
+	struct sk_buf lines = SK_BUF_INIT;
+	struct held h;
+	long long size;
+	int rc = take(repo, &h);
+
+	for (size_t i = 0; i < list->n && !rc; i++)
+		if (is_commit(repo, &list->line[i].oid))
+			rc = add_line(&lines, &list->line[i].oid, list->line[i].ref,
+			              list->line[i].first, list->line[i].last);
+	if (!rc && lines.len)
+		rc = ensure_ref(repo);
+	if (!rc && lines.len)
+		rc = take_log(repo, &h);
+	if (!rc && lines.len) /* the next record sees that the log has another size */
+		rc = append(repo, &lines, &size);
+	let_go(&h);
+	sk_buf_free(&lines);
+	return rc;
+}
+
 int sk_keep_read(const struct sk_repo *repo, struct sk_keep_list *out)
 {
 	struct sk_keep_list list = { 0 };

@@ -26,6 +26,8 @@ int sk_keep_record(const struct sk_repo *repo, time_t now);
 /* What is kept. */
 int sk_keep_read(const struct sk_repo *repo, struct sk_keep_list *out);
 void sk_keep_list_free(struct sk_keep_list *list);
+/* Takes up what another repository kept (a vault): the lines whose commits are here. */
+int sk_keep_add(const struct sk_repo *repo, const struct sk_keep_list *list);
 /* Drops what was last seen before `oldest` and is no tip now. */
 int sk_keep_prune(const struct sk_repo *repo, time_t oldest);
 /* Takes ref and log away (uninit --purge). */
