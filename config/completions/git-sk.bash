@@ -32,13 +32,14 @@ _git_sk_words() {
 	elif [ "$1 $prev" = 'release --from' ]; then
 		set -- HEAD$'\n'worktree$'\n'"$(git for-each-ref --format='%(refname:lstrip=3)' \
 			refs/sk/backup refs/sk/revision 2>/dev/null)"
-	elif [ "$1 $prev" = 'release --out' ]; then
-		return # folders: bash's own completion
+	elif [ "$1 $prev" = 'release --out' ] || [ "$1 $prev" = 'verify --from' ] ||
+		[ "$1 $prev" = 'purge --path' ]; then
+		return # files and folders: bash's own completion
 	elif [[ $cur == -* ]]; then
 		set -- "$(git-sk --complete-list "$1" 2>/dev/null)"
 	else
 		case $1 in
-		show | diff | cat | restore | rollback | revise)
+		show | diff | cat | restore | rollback | revise | verify)
 			set -- "latest"$'\n'"$(git for-each-ref --format='%(refname:lstrip=3)' \
 				refs/sk/backup refs/sk/revision 2>/dev/null)" ;;
 		list) set -- backups$'\n'revisions$'\n'releases$'\n'commits$'\n'all ;;
