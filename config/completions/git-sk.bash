@@ -42,6 +42,7 @@ _git_sk_words() {
 		show | diff | cat | restore | rollback | revise | verify)
 			set -- "latest"$'\n'"$(git for-each-ref --format='%(refname:lstrip=3)' \
 				refs/sk/backup refs/sk/revision 2>/dev/null)" ;;
+		vault) set -- add$'\n'list$'\n'push$'\n'fetch$'\n'remove$'\n'clone ;;
 		list) set -- backups$'\n'revisions$'\n'releases$'\n'commits$'\n'all ;;
 		*) return ;;
 		esac

@@ -126,12 +126,26 @@ int sk_vault_status(const struct sk_repo *repo, struct sk_buf *out)
 	int rc = sk_vault_list(repo, &list);
 
 	for (size_t i = 0; i < list.n && !rc; i++) {
-		rc = sk_buf_addf(out, "%s%s ", i ? ", " : "", list.item[i].name);
+		rc = sk_buf_addf(out, "%s%s ", i ? ", " : "  vaults   ", list.item[i].name);
 		if (!rc)
 			rc = add_state(&list.item[i], true, out);
 	}
 	sk_vaults_free(&list);
 	return rc;
+}
+
+json_t *sk_vaults_json(const struct sk_repo *repo)
+{
+	struct sk_vaults list = { 0 };
+	json_t *all = sk_vault_list(repo, &list) ? NULL : json_array();
+
+	for (size_t i = 0; i < list.n && all; i++)
+		if (json_array_append_new(all, vault_json(&list.item[i])) != 0) {
+			json_decref(all);
+			all = NULL;
+		}
+	sk_vaults_free(&list);
+	return all;
 }
 
 static int print_vault(const struct sk_vault *v)
@@ -153,30 +167,24 @@ static int print_vault(const struct sk_vault *v)
 
 static int vault_list(struct sk_call *call)
 {
-	json_t *o = json_object(), *all = json_array();
 	struct sk_vaults list = { 0 };
 	char *part = NULL;
 	int rc = sk_vault_list(call->repo, &list);
 
 	if (!rc && list.n)
 		rc = sk_vault_part(call->repo, &part);
-	for (size_t i = 0; i < list.n && !rc; i++)
-		if (!call->json)
-			rc = print_vault(&list.item[i]);
-		else if (!all || json_array_append_new(all, vault_json(&list.item[i])) != 0)
-			rc = sk_error_oom();
+	for (size_t i = 0; i < list.n && !rc && !call->json; i++)
+		rc = print_vault(&list.item[i]);
 	if (!rc && call->json) {
-		o = sk_json_add(o, "part", sk_json_text(part));
-		rc = sk_out_json(sk_json_add(o, "vaults", json_incref(all)));
-		o = NULL;
+		json_t *o = sk_json_add(json_object(), "part", sk_json_text(part));
+
+		rc = sk_out_json(sk_json_add(o, "vaults", sk_vaults_json(call->repo)));
 	} else if (!rc && !list.n) {
 		sk_note("no vault yet; add one: git sk vault add NAME URL-OR-FOLDER");
 	} else if (!rc) {
 		sk_out_flush();
 		sk_note("this repository is %s there", part);
 	}
-	json_decref(o);
-	json_decref(all);
 	free(part);
 	sk_vaults_free(&list);
 	return rc;

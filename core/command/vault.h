@@ -2,6 +2,8 @@
 #ifndef SK_COMMAND_VAULT_H
 #define SK_COMMAND_VAULT_H
 
+#include <jansson.h>
+
 #include "command/command.h"
 #include "store/vault.h"
 
@@ -13,7 +15,9 @@ int sk_vault_clone(struct sk_call *call);
 int sk_vault_choose(const struct sk_vault_contents *c, const char *host, char **out);
 /* SK_VAULT_ASK where somebody sits before it. */
 unsigned sk_vault_ask(void);
-/* "usb 5 minutes ago, nas never (not reached: ...)" for `git sk status`; nothing without vaults. */
+/* "  vaults   usb 5 minutes ago, nas never (not reached)" for `git sk status`; nothing without. */
 int sk_vault_status(const struct sk_repo *repo, struct sk_buf *out);
+/* All of them, as `git sk vault list --json` has them. */
+json_t *sk_vaults_json(const struct sk_repo *repo);
 
 #endif

@@ -135,6 +135,9 @@ static const struct {
 	  "it belongs to another user, and git refuses that there; push as that user, or let git: "
 	  "git config --global --add safe.directory THE-FOLDER",
 	  false },
+	{ ".lock': File exists",
+	  "another push is at work there, or one died and left a lock; try again in ten minutes",
+	  true },
 	{ "hidden ref",
 	  "that repository hides refs/sk; run there: git config --add transfer.hideRefs '!refs/sk'",
 	  false },

@@ -66,6 +66,37 @@ bool sk_vault_is_private(const char *name);
 int sk_vault_refs_add(struct sk_refs *refs, const char *name, const struct sk_oid *oid);
 void sk_vault_refs_sort(struct sk_refs *refs);
 
+/* vault_plan.c */
+#define SK_VAULT_BATCH 400 /* refs in one push: their names go on a command line */
+
+struct sk_vault_step {
+	char *name;
+	struct sk_oid oid; /* zero: it goes */
+};
+
+struct sk_vault_steps {
+	struct sk_vault_step *item;
+	size_t n, drops; /* what goes is first */
+};
+
+struct sk_vault_plan_opts {
+	const struct sk_refs *want, *known; /* sorted */
+	const struct sk_strv *broken;       /* these are left as they are there */
+	bool tags, prune;
+};
+
+/* All but `newest`: what no branch reaches, branches, entries from the newest on. */
+int sk_vault_plan(const struct sk_vault_plan_opts *opts, struct sk_vault_steps *out,
+                  size_t *unchanged);
+void sk_vault_steps_free(struct sk_vault_steps *s);
+/* How many of them go together, from number `from` on. */
+size_t sk_vault_batch(const struct sk_vault_steps *s, size_t from);
+
+/* vault_lock.c */
+/* Whether git's words are about a lock in the vault in that folder which whoever made it left
+ * behind (it is over ten minutes old: git holds them for moments); it is gone then. */
+bool sk_vault_unlock(const char *folder, const struct sk_buf *errors);
+
 /* vault_broken.c: adds to `broken` those of `refs` whose objects are not all here. */
 int sk_vault_find_broken(const struct sk_repo *repo, const struct sk_refs *refs,
                          struct sk_strv *broken);

@@ -15,20 +15,8 @@
 #include "base/text.h"
 #include "store/vault_parts.h"
 
-#define BATCH 400 /* refs in one push: their names go on a command line */
-#define ARGS 16   /* and what stands before them */
 #define COMPARE_S 86400
 #define WAIT_S 30
-
-struct step {
-	char *name;
-	struct sk_oid oid; /* zero: it goes */
-};
-
-struct steps {
-	struct step *item;
-	size_t n, drops; /* drops first */
-};
 
 struct push {
 	const struct sk_repo *repo;
@@ -43,6 +31,7 @@ struct push {
 	bool offline; /* it could not be reached */
 	bool stale;   /* `newest` was not what we left there */
 	bool local;   /* it looks as if our own objects were the trouble */
+	bool swept;   /* locks that a dead git left there were taken away */
 	bool met;     /* it was really spoken to */
 };
 
@@ -52,126 +41,9 @@ void sk_vault_pushed_clear(struct sk_vault_pushed *p)
 	*p = (struct sk_vault_pushed){ 0 };
 }
 
-/* Planning */
-
-static const char *last_word(const char *name)
-{
-	const char *slash = strrchr(name, '/');
-
-	return slash ? slash + 1 : name;
-}
-
-/* What no branch reaches, then branches, then entries. */
-static int rank(const char *name)
-{
-	return strcmp(name, "keep") == 0         ? 0
-	       : strncmp(name, "heads/", 6) == 0 ? 1
-	       : !sk_vault_is_private(name + 3)  ? 2
-	                                         : 3;
-}
-
-/* Entries newest first, the metadata before its entry. */
-static int by_order(const void *x, const void *y)
-{
-	const struct step *a = x, *b = y;
-	int d = rank(a->name) - rank(b->name);
-
-	if (!d && rank(a->name) == 2)
-		d = strcmp(last_word(b->name), last_word(a->name));
-	return d ? d : strcmp(b->name, a->name);
-}
-
-static bool setting(const struct push *p, const char *key)
-{
-	const char *v = sk_config_get(p->repo->config, key);
-
-	return v && strcmp(v, "true") == 0;
-}
-
-/* Whether something that is gone here goes there as well. */
-static bool may_drop(const struct push *p, const char *name, bool backups)
-{
-	if (strncmp(name, "heads/", 6) == 0 || strcmp(name, "keep") == 0)
-		return true;
-	if (strncmp(name, "tags/", 5) == 0)
-		return p->vault->tags;
-	return backups && setting(p, "vault.prune") &&
-	       (strncmp(name, "sk/backup/", 10) == 0 || strncmp(name, "sk/meta/backup/", 15) == 0);
-}
-
-static void steps_free(struct steps *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		free(s->item[i].name);
-	free(s->item);
-}
-
-static int add_step(struct steps *s, const char *name, const struct sk_oid *oid)
-{
-	struct step *step = &s->item[s->n];
-
-	step->name = strdup(name);
-	if (!step->name)
-		return sk_error_oom();
-	step->oid = oid ? *oid : (struct sk_oid){ { 0 } };
-	s->n++;
-	return 0;
-}
-
-static int make_plan(struct push *p, struct steps *out)
-{
-	struct steps s = { calloc(p->want.n + p->known.n + 1, sizeof *s.item), 0, 0 };
-	bool backups = false;
-	int rc = s.item ? 0 : sk_error_oom();
-
-	p->out->unchanged = 0;
-	for (size_t i = 0; i < p->want.n && !backups; i++)
-		backups = strncmp(p->want.item[i].name, "sk/backup/", 10) == 0;
-	for (size_t i = 0; i < p->known.n && !rc; i++) {
-		const char *name = p->known.item[i].name;
-
-		if (!sk_refs_find(&p->want, name) && !sk_strv_has(&p->out->broken, name) &&
-		    may_drop(p, name, backups))
-			rc = add_step(&s, name, NULL);
-	}
-	s.drops = s.n;
-	for (size_t i = 0; i < p->want.n && !rc; i++) {
-		const struct sk_ref *w = &p->want.item[i], *k = sk_refs_find(&p->known, w->name);
-
-		if (strcmp(w->name, "newest") == 0)
-			continue;
-		if (!k || !sk_oid_eq(&k->oid, &w->oid))
-			rc = add_step(&s, w->name, &w->oid);
-		else
-			p->out->unchanged++;
-	}
-	if (rc) {
-		steps_free(&s);
-		return rc;
-	}
-	if (s.n > s.drops)
-		qsort(s.item + s.drops, s.n - s.drops, sizeof *s.item, by_order);
-	*out = s;
-	return 0;
-}
-
-/* A branch a/b cannot come in the same transaction in which a branch a goes. */
-static bool in_the_way(const struct steps *s)
-{
-	for (size_t i = 0; i < s->drops; i++)
-		for (size_t k = s->drops; k < s->n; k++) {
-			const char *a = s->item[i].name, *b = s->item[k].name;
-			size_t n = strlen(a), m = strlen(b);
-
-			if (strncmp(a, b, n < m ? n : m) == 0 && (n < m ? b[n] : a[m]) == '/')
-				return true;
-		}
-	return false;
-}
-
 /* Sending */
 
-static int add_spec(struct sk_strv *args, const struct push *p, const struct step *step)
+static int add_spec(struct sk_strv *args, const struct push *p, const struct sk_vault_step *step)
 {
 	struct sk_buf spec = SK_BUF_INIT;
 	int rc;
@@ -205,7 +77,7 @@ static int add_swap(struct sk_strv *args, const struct push *p, bool lease)
 	return rc;
 }
 
-static int make_args(const struct push *p, const struct step *step, size_t n, bool first,
+static int make_args(const struct push *p, const struct sk_vault_step *step, size_t n, bool first,
                      struct sk_strv *args)
 {
 	static const char *const fixed[] = { "push", "--porcelain", "--no-verify",
@@ -261,12 +133,14 @@ static bool looks_local(const struct sk_buf *errors)
 	return false;
 }
 
-static int send_once(struct push *p, const struct step *step, size_t n, bool first, bool *again)
+static int send_once(struct push *p, const struct sk_vault_step *step, size_t n, bool first,
+                     bool *again)
 {
 	struct sk_buf said = SK_BUF_INIT, errors = SK_BUF_INIT;
 	struct sk_strv args = SK_STRV_INIT;
 	int status = 0, rc = make_args(p, step, n, first, &args);
 	const char **argv = rc ? NULL : calloc(args.n + 1, sizeof *argv);
+	char *folder = sk_vault_folder(p->vault->url);
 
 	if (!rc && !argv)
 		rc = sk_error_oom();
@@ -278,6 +152,8 @@ static int send_once(struct push *p, const struct step *step, size_t n, bool fir
 		rc = sk_vault_git(&p->git, argv, &status);
 	if (!rc && status && !p->loose && strstr(sk_buf_str(&errors), "support --atomic")) {
 		p->loose = *again = true;
+	} else if (!rc && status && folder && !p->swept && sk_vault_unlock(folder, &errors)) {
+		p->swept = *again = true;
 	} else if (!rc && status) {
 		rc = read_refusals(p, &said, &errors);
 		p->local = looks_local(&errors);
@@ -286,6 +162,7 @@ static int send_once(struct push *p, const struct step *step, size_t n, bool fir
 			                  &p->offline);
 	}
 	free(argv);
+	free(folder);
 	sk_strv_free(&args);
 	sk_buf_free(&said);
 	sk_buf_free(&errors);
@@ -293,7 +170,7 @@ static int send_once(struct push *p, const struct step *step, size_t n, bool fir
 }
 
 /* What was sent is there. */
-static int note_sent(struct push *p, const struct step *step, size_t n, bool first)
+static int note_sent(struct push *p, const struct sk_vault_step *step, size_t n, bool first)
 {
 	const struct sk_refs before = p->known; /* sorted */
 	struct sk_refs *known = &p->known;
@@ -354,7 +231,7 @@ static int note_swapped(struct push *p)
 	return sk_vault_state_write(p->repo, p->vault->name, &p->state);
 }
 
-static int send(struct push *p, const struct step *step, size_t n, bool first)
+static int send(struct push *p, const struct sk_vault_step *step, size_t n, bool first)
 {
 	bool again = true;
 	int rc = 0;
@@ -369,20 +246,7 @@ static int send(struct push *p, const struct step *step, size_t n, bool first)
 	return rc ? rc : note_sent(p, step, n, first);
 }
 
-/* How many go next: metadata and its entry together. */
-static size_t batch(const struct steps *s, size_t from)
-{
-	size_t to = from + BATCH < s->n ? from + BATCH : s->n;
-
-	if (from == 0 && s->drops && to > s->drops && in_the_way(s))
-		return s->drops;
-	while (to < s->n && to > s->drops && rank(s->item[to].name) == 2 &&
-	       strcmp(last_word(s->item[to].name), last_word(s->item[to - 1].name)) == 0)
-		to++;
-	return to - from;
-}
-
-static int send_all(struct push *p, const struct steps *s)
+static int send_all(struct push *p, const struct sk_vault_steps *s)
 {
 	const struct sk_ref *is = sk_refs_find(&p->known, "newest"),
 	                    *want = sk_refs_find(&p->want, "newest");
@@ -394,8 +258,8 @@ static int send_all(struct push *p, const struct steps *s)
 		return 0;
 	rc = note_pending(p);
 	for (size_t from = 0; !rc && (first || from < s->n); from += n, first = false) {
-		n = batch(s, from);
-		if (s->n > BATCH)
+		n = sk_vault_batch(s, from);
+		if (s->n > SK_VAULT_BATCH)
 			sk_progress("pushing", from, s->n);
 		rc = send(p, s->item + from, n, first);
 	}
@@ -451,7 +315,11 @@ static int learn(struct push *p)
 
 static int attempt(struct push *p)
 {
-	struct steps steps = { NULL, 0, 0 };
+	const char *prune = sk_config_get(p->repo->config, "vault.prune");
+	const struct sk_vault_plan_opts opts = { &p->want, &p->known, &p->out->broken,
+		                                 p->vault->tags,
+		                                 prune && strcmp(prune, "true") == 0 };
+	struct sk_vault_steps steps = { NULL, 0, 0 };
 	int rc;
 
 	p->stale = p->local = p->offline = false;
@@ -460,10 +328,10 @@ static int attempt(struct push *p)
 	if (!rc)
 		rc = learn(p);
 	if (!rc)
-		rc = make_plan(p, &steps);
+		rc = sk_vault_plan(&opts, &steps, &p->out->unchanged);
 	if (!rc)
 		rc = send_all(p, &steps);
-	steps_free(&steps);
+	sk_vault_steps_free(&steps);
 	return rc;
 }
 
