@@ -163,8 +163,8 @@ const struct sk_command sk_commands[] = {
 	          { 0, "host", "PART", "of that machine or repository, as 'vault list' and clone name it" },
 	          { 0, "worktree", "NAME", "as that linked worktree was, not the main one" }) },
 	{ "trust", sk_cmd_trust, SK_NEEDS_ENABLED, SK_TAKES_JSON,
-	  "accept the project's own .safekeep.ini as it is now", USAGE("[--revoke]"),
-	  OPTIONS({ 0, "revoke", NULL, "accept none of its versions any more" }) },
+	  "accept the project's own .safekeep.ini as it is now", USAGE("[--yes]", "--revoke"),
+	  OPTIONS(OPT_YES, { 0, "revoke", NULL, "accept none of its versions any more" }) },
 	{ NULL, NULL, SK_NEEDS_NOTHING, 0, NULL, NULL, NULL },
 };
 

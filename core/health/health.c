@@ -13,7 +13,7 @@ static int (*const checks[])(struct sk_look *) = {
 	sk_check_service,  sk_check_backups,     sk_check_revisions, sk_check_disk,
 	sk_check_database, sk_check_application, sk_check_hooks,     sk_check_integrity,
 	sk_check_watcher,  sk_check_locks,       sk_check_packs,     sk_check_remotes,
-	sk_check_settings,
+	sk_check_vaults,   sk_check_settings,
 };
 
 const char *sk_health_word(enum sk_health_status status)

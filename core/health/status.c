@@ -14,6 +14,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "hooks/install.h"
+#include "repo/ignore.h"
+#include "repo/index.h"
 #include "service/service.h"
 #include "store/budget.h"
 
@@ -114,10 +116,66 @@ static int look_at_hooks(struct sk_repo *repo, struct sk_status *f)
 	return rc;
 }
 
+static int left_out(const struct sk_repo *repo, const struct sk_index *index, struct sk_buf *out)
+{
+	const struct sk_strv *paths = &repo->config->backup.paths;
+	bool all = paths->n == 1 && strcmp(paths->item[0], ".") == 0;
+	struct sk_patterns *in = NULL, *ex = NULL;
+	const char *first = NULL;
+	size_t n = 0;
+	int rc = all ? 0 : sk_patterns_new(paths, false, &in);
+
+	if (!rc)
+		rc = sk_patterns_new(&repo->config->backup.exclude, false, &ex);
+	for (size_t i = 0; i < index->n && !rc; i++) {
+		const struct sk_index_entry *e = &index->entry[i];
+
+		if ((all || sk_patterns_match(in, e->path, e->path_len, false)) &&
+		    !sk_patterns_match(ex, e->path, e->path_len, false))
+			continue;
+		first = first ? first : e->path;
+		n++;
+	}
+	if (!rc && n)
+		rc = sk_buf_addf(
+		        out,
+		        "the project's own .safekeep.ini keeps %zu of %zu tracked files "
+		        "out of backups, %s first; accept that with 'git sk trust', or set "
+		        "[backup] paths and exclude in %s/safekeep.ini",
+		        n, index->n, sk_name(first), repo->skdir);
+	sk_patterns_free(in);
+	sk_patterns_free(ex);
+	return rc;
+}
+
+int sk_status_left_out(const struct sk_repo *repo, struct sk_buf *out)
+{
+	struct sk_index *index = NULL;
+	char *path = NULL;
+	int rc;
+
+	if (!repo->config->backup.paths_by_project && !repo->config->backup.exclude_by_project)
+		return 0;
+	rc = sk_repo_index_path(repo, &path);
+	if (!rc && sk_index_read(path, &index)) {
+		sk_error_clear(); /* then nobody knows what is tracked */
+		index = NULL;
+	}
+	if (!rc && index)
+		rc = left_out(repo, index, out);
+	sk_index_free(index);
+	free(path);
+	return rc;
+}
+
 static int look_at_settings(struct sk_repo *repo, struct sk_status *f)
 {
-	int rc = 0;
+	struct sk_buf text = SK_BUF_INIT;
+	int rc = sk_status_left_out(repo, &text);
 
+	if (!rc && text.len)
+		rc = problem(f, "%s", text.ptr);
+	sk_buf_free(&text);
 	for (size_t i = 0; !rc && i < repo->config->problems.n; i++)
 		rc = problem(f, "%s; mend that setting or remove it",
 		             repo->config->problems.item[i]);

@@ -46,6 +46,9 @@ struct sk_status {
 /* Looks at everything; what is wrong goes to `problems`, with what to do about it.  Fails for want
  * of memory, or when the backups cannot be listed at all; to be cleared all the same. */
 int sk_status_look(struct sk_repo *repo, struct sk_status *out);
+/* One line about tracked files that the project's own .safekeep.ini keeps out of backups, not being
+ * accepted by the user; nothing is added when there is none. */
+int sk_status_left_out(const struct sk_repo *repo, struct sk_buf *out);
 void sk_status_clear(struct sk_status *f);
 
 #endif

@@ -408,6 +408,10 @@ int sk_key_set(struct sk_config *config, const struct sk_key *key, const char *f
 	if (rc)
 		goto out;
 	if (key->offset >= 0) {
+		if (key->offset == AT(backup.paths))
+			config->backup.paths_by_project = untrusted;
+		if (key->offset == AT(backup.exclude))
+			config->backup.exclude_by_project = untrusted;
 		store_field(config, key, &v);
 		goto out;
 	}

@@ -32,7 +32,7 @@ t_all_checks_are_there() {
 	begin
 	code 0 git sk health --json
 	eq "$(python3 -c 'import json,sys; print(*[c["name"] for c in json.load(open(sys.argv[1]))["checks"]])' "$W.out")" \
-		"backup_service recent_backups approved_revisions disk_space database application hooks integrity watcher locks temporary_packs remotes configuration"
+		"backup_service recent_backups approved_revisions disk_space database application hooks integrity watcher locks temporary_packs remotes vaults configuration"
 	is backup_service off GIT_SK_NO_SERVICE
 	is recent_backups ok
 	is approved_revisions warn "git sk revise"
@@ -43,7 +43,7 @@ t_all_checks_are_there() {
 	eq "$(verdict)" True
 	git sk revise -q Good >/dev/null
 	code 0 git sk health
-	eq "$(grep -c . "$W.out")" 14
+	eq "$(grep -c . "$W.out")" 15
 	eq "$(tail -n 1 "$W.out")" healthy
 	cd .. && code 10 git sk health
 	repo plain && cd plain && code 10 git sk health --json
@@ -435,6 +435,23 @@ t_remotes_that_backups_would_be_sent_to() {
 	git config remote.origin.push '+refs/*:refs/*'
 	code 0 git sk health --json
 	is remotes warn "remote.origin.push"
+}
+
+t_vaults() {
+	begin
+	code 0 git sk health --json
+	is vaults off "git sk vault add"
+	git sk vault add disk ../vault >/dev/null
+	code 0 git sk health --json
+	is vaults warn "git sk vault push disk"
+	git sk vault push disk >/dev/null
+	code 0 git sk health --json
+	is vaults ok "disk pushed to"
+	rm -rf ../vault && echo no vault >../vault
+	echo more >>a.txt && git sk backup -q >/dev/null
+	git sk vault push disk >/dev/null 2>&1 || true
+	code 0 git sk health --json
+	of vaults | grep -q "the last try failed" || die "$(of vaults)"
 }
 
 t_a_read_only_disk() {
