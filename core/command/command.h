@@ -120,6 +120,8 @@ int sk_cmd_undo(struct sk_call *call);
 int sk_cmd_revise(struct sk_call *call);
 int sk_cmd_release(struct sk_call *call);
 int sk_cmd_prune(struct sk_call *call);
+int sk_cmd_verify(struct sk_call *call);
+int sk_cmd_purge(struct sk_call *call);
 int sk_cmd_trust(struct sk_call *call);
 int sk_cmd_run(struct sk_call *call);
 int sk_cmd_service(struct sk_call *call);

@@ -505,7 +505,9 @@ out:
 	return rc;
 }
 
-static int prune(const struct sk_repo *repo, struct held *h, time_t oldest)
+/* Drops what is in `gone`, or, without that, what is older than `oldest` and no tip. */
+static int prune(const struct sk_repo *repo, struct held *h, time_t oldest,
+                 const struct sk_oidset *gone)
 {
 	struct sk_tips tips = { 0 }, file = { 0 };
 	struct sk_keep_list log = { 0 };
@@ -523,8 +525,9 @@ static int prune(const struct sk_repo *repo, struct held *h, time_t oldest)
 		const struct sk_keep_line *l = &log.line[i];
 
 		/* one that the file still has as a tip was never given its last time */
-		if (l->last < oldest && !sk_tips_has(&tips, &l->oid) &&
-		    !sk_tips_has(&file, &l->oid))
+		if (gone ? sk_oidset_has(gone, &l->oid)
+		         : l->last < oldest && !sk_tips_has(&tips, &l->oid) &&
+		                    !sk_tips_has(&file, &l->oid))
 			continue;
 		kept++;
 		rc = add_line(&lines, &l->oid, l->ref, l->first, l->last);
@@ -542,16 +545,26 @@ static int prune(const struct sk_repo *repo, struct held *h, time_t oldest)
 	return rc;
 }
 
-int sk_keep_prune(const struct sk_repo *repo, time_t oldest)
+static int prune_held(const struct sk_repo *repo, time_t oldest, const struct sk_oidset *gone)
 {
 	struct held h;
 	int rc;
 
 	rc = take(repo, &h);
 	if (!rc)
-		rc = prune(repo, &h, oldest);
+		rc = prune(repo, &h, oldest, gone);
 	let_go(&h);
 	return rc;
+}
+
+int sk_keep_prune(const struct sk_repo *repo, time_t oldest)
+{
+	return prune_held(repo, oldest, NULL);
+}
+
+int sk_keep_drop(const struct sk_repo *repo, const struct sk_oidset *gone)
+{
+	return prune_held(repo, 0, gone);
 }
 
 int sk_keep_remove(const struct sk_repo *repo)

@@ -8,6 +8,7 @@
 #define SK_STORE_KEEP_H
 
 #include "repo/repo.h"
+#include "store/oidset.h"
 
 struct sk_keep_line {
 	struct sk_oid oid;
@@ -30,6 +31,8 @@ void sk_keep_list_free(struct sk_keep_list *list);
 int sk_keep_add(const struct sk_repo *repo, const struct sk_keep_list *list);
 /* Drops what was last seen before `oldest` and is no tip now. */
 int sk_keep_prune(const struct sk_repo *repo, time_t oldest);
+/* Drops what is in `gone` (purge). */
+int sk_keep_drop(const struct sk_repo *repo, const struct sk_oidset *gone);
 /* Takes ref and log away (uninit --purge). */
 int sk_keep_remove(const struct sk_repo *repo);
 
