@@ -329,6 +329,32 @@ t_over_http() {
 	code 0 git sk vault clone "http://me:s3cret@127.0.0.1:$port/v.git" r && hasnt "$W.err" s3cret && probe r | diff "$W/before.txt" -
 }
 
+t_over_ssh() { # a stand-in for ssh, which runs here what it is asked to run there
+	start
+	mkdir -p ../bin && cat >../bin/ssh <<-'SH' && chmod 755 ../bin/ssh
+		#!/bin/sh
+		echo "$*" >>"$W/ssh.log"
+		for last; do :; done
+		exec sh -c "$last"
+	SH
+	PATH=$W/bin:$PATH git init -q --bare ../v
+	git sk vault add far "ssh://me@host$W/v" 2>/dev/null && git sk vault add scp "me@host:$W/v" 2>/dev/null
+	PATH=$W/bin:$PATH code 0 git sk vault push && has "$W/ssh.log" 'BatchMode=yes' && has "$W/ssh.log" me@host
+	# the user's own way to call it stays, with the same behind it; another program is left alone
+	git config core.sshCommand "$W/bin/ssh -i key" && echo x >>a.txt && code 0 git sk vault push far && has "$W/ssh.log" '-i key -o BatchMode=yes'
+	cp ../bin/ssh ../bin/tunnel && git config core.sshCommand "$W/bin/tunnel -t" && : >"$W/ssh.log" && echo x >>a.txt && code 0 git sk vault push far && hasnt "$W/ssh.log" BatchMode
+	git config core.sshCommand false && code 15 git sk vault push far
+	fsck_ok ../v
+}
+
+t_status_says_how_old_it_is() {
+	start
+	git sk status >"$W/s" 2>/dev/null || : && hasnt "$W/s" vaults
+	git sk vault add usb ../v 2>/dev/null && { git sk status >"$W/s" 2>/dev/null || :; } && has "$W/s" 'vaults   usb never'
+	git sk vault push >/dev/null && mv ../v ../away && echo x >>a.txt && code 15 git sk vault push && { git sk status >"$W/s" 2>/dev/null || :; } && has "$W/s" ' ago (not reached)'
+	{ git sk status --json 2>/dev/null || :; } | python3 -c 'import json,sys; v,=json.load(sys.stdin)["vaults"]; assert v["offline"] and v["last_push"], v'
+}
+
 t_the_service_pushes() {
 	start
 	unset GIT_SK_NO_SERVICE
