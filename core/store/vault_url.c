@@ -144,7 +144,7 @@ static int make_bare(const char *folder)
 		                                   { "receive.unpackLimit", "1" },
 		                                   { "gc.bigPackThreshold", "512m" },
 		                                   { "core.fsync", "all" } };
-	const char *const init[] = { "init", "-q", "--bare", "--", folder, NULL };
+	const char *const init[] = { "init", "-q", "--bare", "--template=", "--", folder, NULL };
 	int rc = run_git(folder, init, NULL);
 
 	for (size_t i = 0; !rc && i < sizeof settings / sizeof *settings; i++) {

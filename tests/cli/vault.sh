@@ -274,6 +274,31 @@ t_the_project_cannot_add_one() {
 	printf '[vault "mine"]\nurl = %s\n' "$W/v" >.git/sk/safekeep.ini && code 0 git sk vault push mine
 }
 
+t_shallow_and_odd_defaults() {
+	repo o && git clone -q --depth 1 "file://$W/o" r && cd r && git sk init -q --no-service >/dev/null && echo x >>a.txt
+	export GIT_DEFAULT_HASH=sha256
+	git sk vault add v ../v 2>/dev/null && code 0 git sk vault push && fsck_ok ../v && probe . >"$W/before.txt"
+	code 0 git sk vault clone ../v ../c && diff "$W/before.txt" <(probe ../c) && eq "$(git -C ../c rev-parse --is-shallow-repository)" true
+	git -C ../c fsck --strict --no-dangling --no-progress
+}
+
+t_a_damaged_branch_keeps_nothing_back() {
+	start
+	git sk vault add v ../v 2>/dev/null && git branch bad "$(git commit-tree -p HEAD -m gone 'HEAD^{tree}')" && local c p
+	c=$(git rev-parse bad) && rm -f ".git/objects/${c:0:2}/${c:2}" && echo x >>a.txt
+	code 3 git sk vault push && has "$W.err" heads/bad && p=$(part) && fsck_ok ../v
+	eq "$(git --git-dir=../v show "refs/sk/vault/$p/newest:a.txt" | tail -n 1)" x && eq "$(git --git-dir=../v rev-parse "refs/sk/vault/$p/heads/main")" "$(git rev-parse main)"
+}
+
+t_thousands_of_backups() {
+	start
+	local t
+	t=$(git rev-parse refs/sk/backup/"$(ids | head -n 1)")
+	for i in $(seq 2000); do printf 'create refs/sk/backup/%s %s\n' "20260101T$(printf %06d "$i")Z" "$t"; done | git update-ref --stdin
+	git sk vault add v ../v 2>/dev/null && code 0 git sk vault push && eq "$(in_vault ../v "$(part)/sk/backup/" | wc -l)" "$(git for-each-ref refs/sk/backup | wc -l)"
+	echo x >>a.txt && code 0 git sk vault push && has "$W.out" ' refs pushed, 0 removed, 200'
+}
+
 t_hidden_there_says_so() {
 	start
 	git init -q --bare ../v && git --git-dir=../v config transfer.hideRefs refs/sk
