@@ -12,8 +12,9 @@ static int fetch(const struct sk_repo *repo, const struct sk_vault *vault, unsig
                  const char *dir)
 {
 	struct sk_buf out = SK_BUF_INIT, err = SK_BUF_INIT, spec = SK_BUF_INIT, in = SK_BUF_INIT;
-	struct sk_vault_git g = { .url = vault->url, .flags = flags, .output = &out,
-		                  .errors = &err };
+	struct sk_vault_git g = {
+		.url = vault->url, .flags = flags, .output = &out, .errors = &err
+	};
 	const char *const init[] = { "init", "-q", "--bare", dir, NULL };
 	char *part = NULL;
 	bool offline;
@@ -26,8 +27,8 @@ static int fetch(const struct sk_repo *repo, const struct sk_vault *vault, unsig
 	if (!rc)
 		rc = sk_vault_git(&g, init, &status);
 	if (!rc && !status) {
-		const char *const args[] = { in.ptr, "fetch", "-q", "--no-tags", vault->url,
-			                     spec.ptr, NULL };
+		const char *const args[] = { in.ptr,     "fetch",  "-q", "--no-tags",
+			                     vault->url, spec.ptr, NULL };
 
 		rc = sk_vault_git(&g, args, &status);
 	}
