@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "store/fold.h"
 #include "store/refs_file.h"
 #include "store/refs_pack.h"
@@ -16,8 +17,10 @@
 int sk_tidy_lock(const struct sk_repo *repo, int *out)
 {
 	char *path = NULL;
-	int fd, rc = sk_ref_path(repo, "sk/fold.lock", "", &path);
+	int fd, rc = sk_mkdirs(repo->skdir, 0777);
 
+	if (!rc)
+		rc = sk_ref_path(repo, "sk/fold.lock", "", &path);
 	if (rc)
 		return rc;
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
