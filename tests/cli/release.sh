@@ -412,6 +412,39 @@ t_interrupted_is_tidied() {
 	eq "$(find .git/sk -name 'release-index*')" ""
 }
 
+# Killed at each of the programs that it runs: the place is empty or whole, and the next one is well.
+t_killed_anywhere() {
+	on r
+	mkdir ../bin
+	real=$(command -v git)
+	cat >../bin/git <<-END
+	#!/bin/sh
+	echo x >>"$W/calls"
+	[ "\$(wc -l <"$W/calls")" != "\$KILL_AT" ] || { kill -9 \$PPID; exit 1; }
+	exec "$real" "\$@"
+	END
+	chmod +x ../bin/git
+	n=0 rc=1
+	while [ $rc != 0 ]; do
+		n=$((n + 1))
+		[ $n -lt 40 ] || die "it never ends"
+		: >"$W/calls"
+		rc=0
+		KILL_AT=$n PATH=$W/bin:$PATH git-sk -q release v --out ../o >/dev/null 2>&1 || rc=$?
+		if [ -e ../o ]; then
+			[ $rc = 0 ] || die "killed at $n, and there is something"
+			git -C ../o fsck --strict --no-dangling
+		fi
+		git fsck --no-dangling --no-progress
+		same=$(git for-each-ref --format='%(objectname)' refs/sk/release)
+	done
+	[ $n -gt 5 ] || die "only $n programs"
+	eq "$(find .. -maxdepth 1 -name '.*release*')" ""
+	eq "$(find .git/sk -name 'release-index*')" ""
+	eq "$(git for-each-ref refs/sk/release | wc -l)" 1
+	eq "$(git -C ../o rev-parse HEAD^{tree})" "$(git rev-parse HEAD^{tree})"
+}
+
 t_one_at_a_time() {
 	on r
 	: >.git/sk/release.lock
