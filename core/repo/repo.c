@@ -15,6 +15,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "repo/discover.h"
+#include "repo/git2_memory.h"
 #include "repo/trust.h"
 
 int sk_error_git(int code, const char *fmt, ...)
@@ -50,7 +51,7 @@ static void start_git(void)
 		                            "worktreeconfig",   "objectformat", "refstorage",
 		                            "relativeworktrees" };
 
-	git_started = git_libgit2_init();
+	git_started = sk_git2_memory() < 0 ? -1 : git_libgit2_init();
 	if (git_started <= 0)
 		return;
 	/* the owner was checked before, by git's rules; the kind too */
