@@ -107,7 +107,7 @@ struct sk_locked {
 
 #define SK_LOCKED_INIT                                                                             \
 	{                                                                                          \
-		NULL, NULL, NULL, -1, { 0 }, SK_BUF_INIT                                                 \
+		NULL, NULL, NULL, -1, { 0 }, SK_BUF_INIT                                           \
 	}
 
 /* Takes FILE.lock as git does and reads the file (a missing one is empty).  The lock of one of us

@@ -149,7 +149,7 @@ static const struct {
 
 /* One thread that is traced. */
 struct tracee {
-	pid_t pid, group; /* group: the process */
+	pid_t pid;
 	bool used, began; /* began: past the loader */
 	bool counts;      /* the program is one of --only */
 	int fail;         /* the call it is in was replaced: this is its errno */
@@ -183,6 +183,19 @@ static bool in_list(const char *items, const char *item)
 	return false;
 }
 
+static void name_program(struct tracee *t)
+{
+	char link[64], exe[PATH_MAX];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof link, "/proc/%d/exe", (int)t->pid);
+	n = readlink(link, exe, sizeof exe - 1);
+	exe[n > 0 ? n : 0] = '\0';
+	(void)snprintf(t->program, sizeof t->program, "%.63s",
+	               strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe);
+	t->counts = !only || in_list(only, t->program);
+}
+
 static struct tracee *tracee_of(pid_t pid)
 {
 	struct tracee *place = NULL;
@@ -206,22 +219,10 @@ static struct tracee *tracee_of(pid_t pid)
 	memset(place, 0, sizeof *place);
 	place->used = true;
 	place->pid = pid;
+	place->began = true; /* a fork of one that did */
+	name_program(place);
 	return place;
 }
-
-static void name_program(struct tracee *t)
-{
-	char link[64], exe[PATH_MAX];
-	ssize_t n;
-
-	(void)snprintf(link, sizeof link, "/proc/%d/exe", (int)t->pid);
-	n = readlink(link, exe, sizeof exe - 1);
-	exe[n > 0 ? n : 0] = '\0';
-	(void)snprintf(t->program, sizeof t->program, "%.63s",
-	               strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe);
-	t->counts = !only || in_list(only, t->program);
-}
-
 /* A new program: its loader runs until the entry point. */
 static void at_exec(struct tracee *t)
 {
@@ -387,7 +388,6 @@ static void at_call(struct tracee *t)
 static int at_stop(struct tracee *t, int status)
 {
 	int signal = WSTOPSIG(status);
-	unsigned long pid = 0;
 
 	if (signal == (SIGTRAP | 0x80)) {
 		at_call(t);
@@ -400,14 +400,6 @@ static int at_stop(struct tracee *t, int status)
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		if (ptrace(PTRACE_GETEVENTMSG, t->pid, 0, &pid) == 0) {
-			struct tracee from = *t, *child = tracee_of((pid_t)pid);
-
-			child->began = from.began;
-			child->counts = from.counts;
-			memcpy(child->program, from.program, sizeof child->program);
-		}
-		return 0;
 	case PTRACE_EVENT_STOP:
 		return 0;
 	default:
