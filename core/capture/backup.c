@@ -315,11 +315,15 @@ static void follow_up(struct sk_repo *repo, struct attempt *a)
 		prune_if_due(repo);
 }
 
+const struct sk_backup_observer *sk_backup_observer;
+
 int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts, struct sk_backup_result *out)
 {
 	struct attempt a = { 0 };
 	int lock = -1, rc;
 
+	if (sk_backup_observer)
+		sk_backup_observer->before(repo, opts);
 	rc = check_room(repo);
 	if (!rc)
 		rc = sk_lock(repo, opts->command ? opts->command : opts->trigger,
@@ -345,6 +349,8 @@ int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts, struct sk
 out:
 	attempt_clear(&a);
 	sk_unlock(&lock);
+	if (sk_backup_observer && (!rc || rc == SK_EPARTIAL))
+		sk_backup_observer->after(repo, opts, out);
 	return rc;
 }
 

@@ -198,29 +198,13 @@ void sk_service_unlisten(struct sk_service *s)
 
 /* The user's own settings */
 
-static int user_config(struct sk_config **out)
-{
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	struct sk_config_source source[2] = { { .path = "/etc/safekeep.ini" } };
-	char path[4096];
-	size_t n = 1;
-
-	if (xdg && *xdg == '/')
-		(void)snprintf(path, sizeof path, "%s/safekeep/safekeep.ini", xdg);
-	else
-		(void)snprintf(path, sizeof path, "%s/.config/safekeep/safekeep.ini",
-		               home ? home : "");
-	source[n++].path = path;
-	return sk_config_load(source, n, out);
-}
-
 int64_t sk_service_idle_exit(void)
 {
 	struct sk_config *config = NULL;
 	const char *text;
 	int64_t ms = -1;
 
-	if (user_config(&config) == 0 && (text = sk_config_get(config, "service.idle_exit")) &&
+	if (sk_config_user(&config) == 0 && (text = sk_config_get(config, "service.idle_exit")) &&
 	    sk_parse_duration(text, &ms))
 		ms = -1;
 	sk_config_free(config);

@@ -61,8 +61,10 @@ extern "C" {
 #if defined(__GNUC__)
 #define SKP_PRINTF(a, b) __attribute__((format(printf, a, b)))
 #define SKP_EXPORT __attribute__((visibility("default")))
+#define SKP_INLINE static inline __attribute__((unused))
 #else
 #define SKP_PRINTF(a, b)
+#define SKP_INLINE static inline
 #define SKP_EXPORT
 #endif
 
@@ -149,7 +151,7 @@ struct skp_call {
 };
 
 /* The last value given for the long name; NULL: not given, or it takes none. */
-static inline const char *skp_value(const struct skp_call *call, const char *name)
+SKP_INLINE const char *skp_value(const struct skp_call *call, const char *name)
 {
 	const char *value = NULL;
 	size_t i;
@@ -160,7 +162,7 @@ static inline const char *skp_value(const struct skp_call *call, const char *nam
 	return value;
 }
 
-static inline int skp_has(const struct skp_call *call, const char *name)
+SKP_INLINE int skp_has(const struct skp_call *call, const char *name)
 {
 	size_t i;
 
@@ -233,7 +235,7 @@ struct skp_trailer {
 
 /* What a plugin stores: a tree with a title, under a name in its own part of the namespace.  In git
  * it is the ref refs/sk/SPACE/NAME to an annotated tag of the tree, as backups are, so that
- * `git show refs/sk/SPACE/NAME:FILE` and `git diff` of two work.  */
+ * `git show refs/sk/SPACE/NAME:FILE` and `git diff` of two work. */
 struct skp_record {
 	const char *name; /* "2026-11-23", "host/etc": as refs may be named */
 	struct skp_oid tree;
