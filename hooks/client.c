@@ -173,6 +173,14 @@ static bool enabled(const struct folders *f)
 	return join(path, f->common, "sk/installed") && access(path, F_OK) == 0;
 }
 
+/* git-sk keeps this file while a plugin takes part in commits. */
+static bool has_mark(const struct folders *f)
+{
+	char path[PATH_MAX];
+
+	return join(path, f->common, "sk/before-commit") && access(path, F_OK) == 0;
+}
+
 /* By the service when it runs, else by git-sk. */
 static int save(const struct folders *f, const char *event)
 {
@@ -523,7 +531,7 @@ static int hook(const char *event, int argc, char **args)
 	bool before = strncmp(event, "pre-", 4) == 0;
 	struct sk_operation op;
 	struct folders f;
-	bool found;
+	bool found, more;
 	int status;
 
 	if (disabled())
@@ -532,11 +540,13 @@ static int hook(const char *event, int argc, char **args)
 	if (op.ours)
 		return 0;
 	found = find_folders(&f);
+	/* a plugin wants to see the commit, with the index that git's environment names */
+	more = found && strcmp(event, "pre-commit") == 0 && has_mark(&f);
 	/* the guard has just saved what this hook would save */
-	if (before && op.top && found && look_up_guard(&f, op.top) == COVERED)
+	if (before && !more && op.top && found && look_up_guard(&f, op.top) == COVERED)
 		return 0;
 	export_operation(&op);
-	if (!found || !enabled(&f) || !sk_event_by_service(event, f.git, f.common, &status))
+	if (!found || !enabled(&f) || more || !sk_event_by_service(event, f.git, f.common, &status))
 		status = run_git_sk(event, argc, args, false);
 	return status == REFUSED && before ? 1 : 0;
 }

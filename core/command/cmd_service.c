@@ -14,10 +14,12 @@
 #include "base/text.h"
 #include "capture/backup.h"
 #include "command/command.h"
+#include "command/plugins.h"
 #include "command/print.h"
 #include "command/registry.h"
 #include "command/report.h"
 #include "restore/restore.h"
+#include "plugin/plugin.h"
 #include "service/service.h"
 #include "store/keep.h"
 
@@ -64,6 +66,7 @@ static int timed(struct sk_repo *repo, const char *event)
 	opts.title = strcmp(event, "watch") == 0 ? "files changed" : "by the clock";
 	rc = sk_backup(repo, &opts, &r);
 	sk_backup_result_clear(&r);
+	sk_plugins_cycle(repo);
 	return rc == SK_EPARTIAL ? 0 : rc; /* kept with the backup; said by show and status */
 }
 
@@ -85,7 +88,9 @@ static int work(struct sk_repo *repo, const char *event, bool unchanged)
 	}
 	if (unchanged && strcmp(name, "guard") == 0)
 		rc = guard_unchanged(repo, &done);
-	return rc || done ? rc : sk_hook_event(repo, name);
+	if (!rc && done)
+		return sk_plugins_git_event(repo, name, getenv("SK_HOOK_COMMAND") ?: "", NULL);
+	return rc ? rc : sk_hook_event(repo, name, NULL);
 }
 
 static int backup(const char *event, bool unchanged)
@@ -97,13 +102,21 @@ static int backup(const char *event, bool unchanged)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
 	if (!rc)
 		rc = work(repo, event, unchanged);
-	if (rc)
+	if (rc == SK_EREFUSED && strncmp(event, "pre-", 4) == 0)
+		sk_note("%s", sk_error_message());
+	else if (rc)
 		sk_warn("no backup was made: %s", sk_error_message());
 	sk_repo_close(repo);
 	return rc;
 }
 
-static const struct sk_service_host host = { sk_registry_read, sk_registry_remove, backup };
+static bool has_rounds(struct sk_repo *repo)
+{
+	return sk_plugins_want(repo, SKP_CYCLE);
+}
+
+static const struct sk_service_host host = { sk_registry_read, sk_registry_remove, backup,
+	                                     has_rounds };
 
 /* Commands */
 

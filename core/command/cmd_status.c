@@ -17,6 +17,7 @@
 #include "command/print.h"
 #include "command/report.h"
 #include "hooks/install.h"
+#include "plugin/plugin.h"
 #include "service/service.h"
 
 #define SHOWN 5
@@ -452,6 +453,27 @@ static int status_json(const struct sk_repo *repo, const struct facts *f)
 	return sk_out_json(sk_json_add(o, "problems", texts(&f->problems)));
 }
 
+/* What plugins find wrong, and what went wrong with them. */
+static int look_at_plugins(struct sk_repo *repo, struct facts *f)
+{
+	const struct sk_plugin_event event = { .kind = SKP_HEALTH };
+	struct sk_plugin_answers a = { 0 };
+	const char *name, *status, *detail;
+	json_t *o;
+	size_t i;
+	int rc = 0;
+
+	sk_plugins_event(repo, &event, &a);
+	json_array_foreach(a.checks, i,
+	                   o) if (!rc &&
+	                          json_unpack(o, "{s:s, s:s, s:s}", "name", &name, "status",
+	                                      &status, "detail", &detail) == 0 &&
+	                          (strcmp(status, "warn") == 0 || strcmp(status, "fail") == 0)) rc =
+	        problem(f, "%s: %s", name, detail);
+	sk_plugin_answers_clear(&a);
+	return rc ? rc : sk_plugins_troubles(repo, &f->problems);
+}
+
 static void clear(struct facts *f)
 {
 	free(f->mode);
@@ -496,6 +518,8 @@ int sk_cmd_status(struct sk_call *call)
 		rc = look_at_files(call->repo, &f);
 	if (!rc)
 		look_at_disk(call->repo, &f);
+	if (!rc)
+		rc = look_at_plugins(call->repo, &f);
 	if (!rc && call->json) {
 		rc = status_json(call->repo, &f);
 	} else if (!rc) {

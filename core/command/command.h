@@ -94,13 +94,16 @@ void sk_help_all(void);
 void sk_help_command(const struct sk_command *command);
 /* For completion: the commands; or one command's options. */
 int sk_complete_list(const char *command);
+/* What a plugin's command may have as its first argument. */
+int sk_complete_words(const char *command);
 
 /* The whole program; returns its exit code. */
 int sk_main(int argc, char **argv);
 /* `git-sk --hook EVENT ARGS...`, called by git-sk-hook: always 0, whatever went wrong. */
 int sk_hook_main(int argc, char **argv);
-/* The same for one event in an open repository, with what became of it. */
-int sk_hook_event(struct sk_repo *repo, const char *event);
+/* The same for one event in an open repository, with what became of it.  SK_EREFUSED is for a
+ * pre-* event alone: git is to stop.  `index` (may be NULL): the index file that git is using. */
+int sk_hook_event(struct sk_repo *repo, const char *event, const char *index);
 
 int sk_cmd_init(struct sk_call *call);
 int sk_cmd_uninit(struct sk_call *call);
@@ -118,6 +121,7 @@ int sk_cmd_trust(struct sk_call *call);
 int sk_cmd_run(struct sk_call *call);
 int sk_cmd_service(struct sk_call *call);
 int sk_cmd_status(struct sk_call *call);
+int sk_cmd_plugin(struct sk_call *call);
 
 /* cmd_service.c: what init and uninit do about it.  `said` gets lines for people. */
 int sk_service_after_init(struct sk_repo *repo, bool no_service, struct sk_strv *said);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "capture/backup.h"
 #include "command/command.h"
+#include "command/plugins.h"
 #include "hooks/install.h"
 #include "restore/restore.h"
 #include "store/keep.h"
@@ -94,30 +95,57 @@ static int on_event(struct sk_repo *repo, const char *event)
 	return rc;
 }
 
-int sk_hook_event(struct sk_repo *repo, const char *event)
+int sk_hook_event(struct sk_repo *repo, const char *event, const char *index)
 {
-	return strcmp(event, "tips") == 0 ? sk_keep_record(repo, sk_now()) : on_event(repo, event);
+	int rc, refused;
+
+	if (strcmp(event, "tips") == 0)
+		return sk_keep_record(repo, sk_now());
+	rc = on_event(repo, event);
+	if (rc == SK_EREFUSED)
+		rc = SK_EIO; /* a backup that is refused does not stop git */
+	refused = sk_plugins_git_event(repo, event, command_of(event), index);
+	return refused ? refused : rc;
+}
+
+/* The index file that git uses, when it is another than the working tree's own. */
+static char *other_index(const struct sk_repo *repo, const char *given)
+{
+	char *own = NULL, *real = given && *given ? realpath(given, NULL) : NULL;
+
+	if (real && (sk_repo_index_path(repo, &own) || strcmp(own, real) == 0)) {
+		free(real);
+		real = NULL;
+	}
+	free(own);
+	return real;
 }
 
 int sk_hook_main(int argc, char **argv)
 {
 	struct sk_repo *repo = NULL;
+	char *index = NULL;
 	int rc, failed = 0; /* 1 is for the client alone, which never fails git for it */
 
 	if (argc < 1)
 		return 0;
 	(void)signal(SIGPIPE, SIG_IGN);
 	rc = sk_repo_open(".", &repo);
+	if (!rc)
+		index = other_index(repo, getenv("GIT_INDEX_FILE"));
 	/* git's variables led us here; to whatever we start they would only be in the way */
 	sk_clear_git_env();
 	if (rc == SK_EREPO || rc == SK_EKIND || (!rc && !repo->enabled))
 		goto out;
 	if (!rc)
-		rc = sk_hook_event(repo, argv[0]);
-	if (rc)
+		rc = sk_hook_event(repo, argv[0], index);
+	if (rc == SK_EREFUSED)
+		sk_note("%s", sk_error_message());
+	else if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
-	failed = rc != 0;
+	failed = rc == SK_EREFUSED ? rc : rc != 0;
 out:
+	free(index);
 	sk_repo_close(repo);
 	return failed;
 }

@@ -244,16 +244,30 @@ static int git_argv(const char *const *args, const char ***out)
 	return 0;
 }
 
+int sk_git_line(const struct sk_repo *repo, const char *const *args, const char ***argv,
+                char *env[3])
+{
+	int rc = git_env(repo, env);
+
+	if (rc)
+		return rc;
+	rc = git_argv(args, argv);
+	if (rc) {
+		free(env[0]);
+		free(env[1]);
+		env[0] = env[1] = NULL;
+	}
+	return rc;
+}
+
 int sk_git_run(const struct sk_repo *repo, const char *const *args, const struct sk_buf *input,
                struct sk_buf *output, int *status)
 {
 	struct sk_proc proc = { .output = output };
 	const char **argv = NULL;
 	char *env[3] = { NULL, NULL, NULL };
-	int rc = git_env(repo, env);
+	int rc = sk_git_line(repo, args, &argv, env);
 
-	if (!rc)
-		rc = git_argv(args, &argv);
 	if (!rc) {
 		proc.argv = argv;
 		proc.env = (const char *const *)env;
@@ -271,10 +285,8 @@ int sk_git_exec(const struct sk_repo *repo, const char *const *args)
 {
 	const char **argv = NULL;
 	char *env[3] = { NULL, NULL, NULL };
-	int rc = git_env(repo, env);
+	int rc = sk_git_line(repo, args, &argv, env);
 
-	if (!rc)
-		rc = git_argv(args, &argv);
 	if (!rc) {
 		sk_clear_git_env();
 		(void)fflush(NULL);

@@ -44,5 +44,8 @@ int sk_ask_line(const char *question, struct sk_buf *answer);
 int sk_git_run(const struct sk_repo *repo, const char *const *args, const struct sk_buf *input,
                struct sk_buf *output, int *status);
 int sk_git_exec(const struct sk_repo *repo, const char *const *args);
+/* The words and the further environment for it: an array, and two strings, to be freed. */
+int sk_git_line(const struct sk_repo *repo, const char *const *args, const char ***argv,
+                char *env[3]);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "repo/repo.h"
 
 struct sk_service_host {                     /* what the rooms above do for it */
 	int (*repos)(struct sk_strv *out);   /* the registry */
@@ -17,6 +18,8 @@ struct sk_service_host {                     /* what the rooms above do for it *
 	 * "schedule", "guard" or the name of a git hook; `unchanged`: nothing changed since the
 	 * last backup that ended well.  The exit status. */
 	int (*backup)(const char *event, bool unchanged);
+	/* Whether something wants to be called every backup.interval, changes or not; or NULL. */
+	bool (*rounds)(struct sk_repo *repo);
 };
 
 /* Runs until it is stopped.  `ready` (may be NULL) is called once requests are taken.  SK_EBUSY:

@@ -74,6 +74,7 @@ struct sk_site { /* one working tree */
 	char *trouble;          /* why it cannot be opened or backed up; NULL */
 	int64_t interval;       /* ms; < 0: never */
 	int64_t debounce;
+	bool rounds;     /* it wants its backup by the clock even when nothing changes */
 	int64_t due;     /* the next backup by the clock */
 	int64_t retry;   /* after a failure; 0 */
 	int64_t stirred; /* when the first change came that is in no backup; 0 */

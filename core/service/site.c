@@ -119,6 +119,7 @@ static int open_site(struct sk_service *s, struct sk_site *site)
 		return rc;
 	}
 	take_settings(site, repo->config);
+	site->rounds = s->host->rounds && s->host->rounds(repo);
 	watching = !setting_off(repo->config, "watch.enabled");
 	return sk_watch_new(&s->set, repo, watching, &site->watch);
 }
@@ -277,7 +278,8 @@ static int64_t due_by_clock(const struct sk_site *site)
 
 	if (every < 0)
 		return site->ever ? SK_NEVER : site->due;
-	if (site->ever && site->watch && sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
+	if (site->ever && !site->rounds && site->watch &&
+	    sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
 	    sk_watch_stir(site->watch, NULL) == site->saved && every < QUIET_FULL_MS)
 		every = QUIET_FULL_MS;
 	return site->ever ? site->full + every : site->due;
