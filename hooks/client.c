@@ -173,12 +173,15 @@ static bool enabled(const struct folders *f)
 	return join(path, f->common, "sk/installed") && access(path, F_OK) == 0;
 }
 
-/* git-sk keeps this file while a plugin takes part in commits. */
-static bool has_mark(const struct folders *f)
+/* git-sk keeps a file for each while a plugin takes part in it. */
+static bool has_plugin(const struct folders *f, const char *event)
 {
 	char path[PATH_MAX];
+	const char *mark = strcmp(event, "pre-commit") == 0    ? "sk/before-commit"
+	                   : strcmp(event, "post-commit") == 0 ? "sk/after-commit"
+	                                                       : NULL;
 
-	return join(path, f->common, "sk/before-commit") && access(path, F_OK) == 0;
+	return mark && join(path, f->common, mark) && access(path, F_OK) == 0;
 }
 
 /* By the service when it runs, else by git-sk. */
@@ -541,7 +544,9 @@ static int hook(const char *event, int argc, char **args)
 		return 0;
 	found = find_folders(&f);
 	/* a plugin wants to see the commit, with the index that git's environment names */
-	more = found && strcmp(event, "pre-commit") == 0 && has_mark(&f);
+	more = found && has_plugin(&f, event);
+	if (strcmp(event, "post-commit") == 0 && !more)
+		return 0; /* nothing is saved after a commit */
 	/* the guard has just saved what this hook would save */
 	if (before && !more && op.top && found && look_up_guard(&f, op.top) == COVERED)
 		return 0;

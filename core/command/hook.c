@@ -101,44 +101,41 @@ int sk_hook_event(struct sk_repo *repo, const char *event, const char *index)
 
 	if (strcmp(event, "tips") == 0)
 		return sk_keep_record(repo, sk_now());
-	rc = on_event(repo, event);
+	rc = strcmp(event, "post-commit") == 0 ? 0 : on_event(repo, event);
 	if (rc == SK_EREFUSED)
 		rc = SK_EIO; /* a backup that is refused does not stop git */
 	refused = sk_plugins_git_event(repo, event, command_of(event), index);
 	return refused ? refused : rc;
 }
 
-/* The index file that git uses, when it is another than the working tree's own. */
-static char *other_index(const struct sk_repo *repo, const char *given)
+/* Whether the index file that git uses is another than the working tree's own. */
+static bool is_other_index(const struct sk_repo *repo, const char *index)
 {
-	char *own = NULL, *real = given && *given ? realpath(given, NULL) : NULL;
+	char *own = NULL;
+	bool other = sk_repo_index_path(repo, &own) == 0 && strcmp(own, index) != 0;
 
-	if (real && (sk_repo_index_path(repo, &own) || strcmp(own, real) == 0)) {
-		free(real);
-		real = NULL;
-	}
 	free(own);
-	return real;
+	return other;
 }
 
 int sk_hook_main(int argc, char **argv)
 {
 	struct sk_repo *repo = NULL;
-	char *index = NULL;
+	const char *given = getenv("GIT_INDEX_FILE");
+	char *index = given && *given ? realpath(given, NULL) : NULL;
 	int rc, failed = 0; /* 1 is for the client alone, which never fails git for it */
 
 	if (argc < 1)
 		return 0;
 	(void)signal(SIGPIPE, SIG_IGN);
 	rc = sk_repo_open(".", &repo);
-	if (!rc)
-		index = other_index(repo, getenv("GIT_INDEX_FILE"));
 	/* git's variables led us here; to whatever we start they would only be in the way */
 	sk_clear_git_env();
 	if (rc == SK_EREPO || rc == SK_EKIND || (!rc && !repo->enabled))
 		goto out;
 	if (!rc)
-		rc = sk_hook_event(repo, argv[0], index);
+		rc = sk_hook_event(repo, argv[0],
+		                   index && is_other_index(repo, index) ? index : NULL);
 	if (rc == SK_EREFUSED)
 		sk_note("%s", sk_error_message());
 	else if (rc)

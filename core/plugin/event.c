@@ -111,23 +111,25 @@ static void tell_refused(const struct sk_repo *repo, const struct sk_plugins *p)
 			sk_warn("%s; it is left out", p->item[i].reason);
 }
 
-/* The client leaves git's pre-commit alone when the guard has just made its backup; this file tells
- * it that there is more to do. */
-static void keep_mark(const struct sk_repo *repo, const struct sk_plugins *p)
+static void keep_mark(const struct sk_repo *repo, const char *name, bool wanted)
 {
 	struct sk_buf path = SK_BUF_INIT;
-	uint32_t all = 0;
 
-	for (size_t i = 0; i < p->n; i++)
-		all |= p->item[i].events;
-	if (sk_buf_addf(&path, "%s/before-commit", repo->skdir) == 0 &&
-	    sk_exists(path.ptr) != !!(all & SKP_BEFORE_COMMIT)) {
-		if (all & SKP_BEFORE_COMMIT)
+	if (sk_buf_addf(&path, "%s/%s", repo->skdir, name) == 0 && sk_exists(path.ptr) != wanted) {
+		if (wanted)
 			(void)sk_write_file(AT_FDCWD, path.ptr, "", 0, 0644, false);
 		else
 			(void)unlink(path.ptr);
 	}
 	sk_buf_free(&path);
+}
+
+/* The client leaves git's pre-commit alone when the guard has just made its backup, and post-commit
+ * always; these files tell it that there is more to do. */
+static void keep_marks(const struct sk_repo *repo, uint32_t events)
+{
+	keep_mark(repo, "before-commit", events & SKP_BEFORE_COMMIT);
+	keep_mark(repo, "after-commit", events & SKP_AFTER_COMMIT);
 }
 
 /* One event */
@@ -276,7 +278,7 @@ void sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 			all |= p.item[i].events;
 		if (repo->enabled) {
 			tell_refused(repo, &p);
-			keep_mark(repo, &p);
+			keep_marks(repo, all);
 		}
 		if (all & event->kind)
 			run_all(repo, &p, event, out);

@@ -487,6 +487,19 @@ static void add_change(struct sk_buf *in, const struct change *c, bool back)
 	(void)sk_buf_add(in, "", 1);
 }
 
+/* A packed one may come to light below it. */
+static int drop_broken(const struct sk_repo *repo, struct change *c)
+{
+	int rc = sk_ref_drop_broken(repo, c->name);
+
+	if (!rc)
+		rc = sk_ref_read(repo, c->name, &c->old);
+	if (rc == SK_ENO)
+		rc = 0;
+	c->broken = false;
+	return rc;
+}
+
 static int transaction(const struct skp_batch *b, bool back)
 {
 	const char *const argv[] = { "git",
@@ -509,7 +522,7 @@ static int transaction(const struct skp_batch *b, bool back)
 
 	for (size_t i = 0; i < b->n_changes && !rc; i++) {
 		if (b->change[i].broken && !back)
-			rc = sk_ref_drop_broken(b->host->repo, b->change[i].name);
+			rc = drop_broken(b->host->repo, &b->change[i]);
 		add_change(&in, &b->change[i], back);
 	}
 	if (!rc)

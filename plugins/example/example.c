@@ -9,8 +9,6 @@
 
 #include <safekeep/plugin.h>
 
-#define NEWEST_FIRST(list, n, i) (&(list)[(n)-1 - (i)]) /* records come sorted by name */
-
 static int add(struct skp_host *host, const struct skp_call *call)
 {
 	struct skp_tree_entry file = { "note", 0100644, { { 0 } } };
@@ -30,8 +28,7 @@ static int add(struct skp_host *host, const struct skp_call *call)
 	record.title = call->arg[1];
 	record.trailer = &about;
 	record.n_trailers = 1;
-	rc = host->batch(host, &batch);
-	if (rc)
+	if ((rc = host->batch(host, &batch)))
 		return rc;
 	rc = host->blob(batch, call->arg[1], strlen(call->arg[1]), &file.oid);
 	if (!rc)
@@ -61,7 +58,7 @@ static int list(struct skp_host *host, const struct skp_call *call)
 		return host->json(host, text, strlen(text));
 	}
 	for (i = 0; !rc && i < n && i < most; i++) {
-		const struct skp_record *r = NEWEST_FIRST(notes, n, i);
+		const struct skp_record *r = &notes[n - 1 - i]; /* sorted by name */
 
 		host->print(host, "%s%s%s  %s\n", host->style(host, SKP_YELLOW), r->name,
 		            host->style(host, SKP_PLAIN), host->text(host, r->title));
@@ -81,15 +78,18 @@ static int note(struct skp_host *host, const struct skp_call *call)
 }
 
 /* Lines that are about to be committed. */
-static int look_at_commit(struct skp_host *host)
+static int look_at_commit(struct skp_host *host, const struct skp_event *event)
 {
 	static const char *const diff[] = { "diff",    "--cached",    "-U0",
 		                            "-GFIXME", "--name-only", NULL };
 	struct skp_process git = { 0 };
 	struct skp_finding found = { "fixme", SKP_WARNING, NULL, 0, "a line with FIXME changes" };
-	char *line;
+	char index[4200], *line;
+	const char *const env[] = { index, NULL };
 	int rc;
 
+	snprintf(index, sizeof index, "GIT_INDEX_FILE=%s", event->index);
+	git.env = *event->index ? env : NULL;
 	git.argv = diff;
 	git.flags = SKP_RUN_GIT;
 	rc = host->run(host, &git);
@@ -121,7 +121,8 @@ static int look_at_notes(struct skp_host *host, const struct skp_event *event)
 
 static int event(struct skp_host *host, const struct skp_event *event)
 {
-	return event->kind == SKP_BEFORE_COMMIT ? look_at_commit(host) : look_at_notes(host, event);
+	return event->kind == SKP_BEFORE_COMMIT ? look_at_commit(host, event)
+	                                        : look_at_notes(host, event);
 }
 
 static const char *const usage[] = { "add TEXT", "[list] [-n N]", NULL };

@@ -112,8 +112,8 @@ t_list() {
 	build idle probe.c
 	cd r
 	git sk plugin list >../list
-	grep -q '^probe  *2.0  *loaded  git sk probe, saved-only$' ../list
-	grep -q '^head  *-  *refused$' ../list
+	grep -q '^probe  *2.0  *loaded  *git sk probe, saved-only$' ../list
+	grep -q '^head  *-  *refused' ../list
 	grep -q '^gone  *-  *missing' ../list
 	grep -q '^idle  *-  *off' ../list
 	git sk plugin list --json >../json
@@ -163,6 +163,7 @@ t_records() {
 	has "$W.err" "there is no 2026/one"
 	eq "$(git log --all --format=%H | sort -u | wc -l)" 2
 	eq "$(git rev-parse HEAD)" "$before"
+	mkdir -p .git/refs/sk/probe
 	echo junk >.git/refs/sk/probe/2025
 	eq "$(git sk probe all)" "2025 damaged"
 	code 14 git sk probe get 2025 file
@@ -200,7 +201,7 @@ t_services_of_the_host() {
 	build probe probe.c
 	cd r
 	eq "$(git sk probe setting one)" 1
-	eq "$(git sk probe setting backup.exclude)" ""
+	eq "$(git sk probe setting health.max_age)" 1h
 	eq "$(git sk probe setting nothing)" "(not set)"
 	eq "$(git sk probe setting | tr '\n' ' ')" "one=1 two=a b "
 	# the project's file cannot set anything of it until it is trusted
@@ -248,8 +249,13 @@ t_events_of_all_kinds() {
 	grep -q '^after-backup trigger=manual command= id=yes new=0' ../log
 	: >../log
 	git commit -qam change
-	grep -q '^before-commit trigger=pre-commit command=git commit.* index=0' ../log
+	grep -q '^before-commit trigger=pre-commit command=git commit.* index=1' ../log
 	grep -q '^after-commit ' ../log
+	: >../log
+	echo y >>src/b.txt
+	git add src/b.txt
+	git commit -qm staged
+	grep -q '^before-commit trigger=pre-commit command=git commit.* index=0' ../log
 	: >../log
 	echo y >>src/b.txt
 	git commit -qm part src/b.txt
@@ -576,7 +582,7 @@ t_the_cache_is_only_believed_when_it_is_ours() {
 	git sk head >/dev/null
 	f=cache/safekeep/plugins.json
 	eq "$(stat -c %a $f)" 600
-	sed -i 's/a head/EVIL/' $f
+	sed -i 's/a head/EVIL/g' $f
 	git sk -h | grep -q 'head  *EVIL'
 	chmod 666 $f
 	git sk -h | grep -q 'head  *a head'
@@ -640,23 +646,23 @@ t_example_outside_of_the_tree() {
 	cmake -S "$SRC" -B b >/dev/null
 	cmake --build b -j 2 --target git-sk --target git-sk-hook >/dev/null
 	cmake --install b --prefix "$W/pre fix" >/dev/null || die "not installed"
-	mv "pre fix" "el se"
+	mv "pre fix" else
 	cp -r "$SRC/plugins/example" ex
-	export PKG_CONFIG_PATH="$W/el se/lib/pkgconfig:$W/el se/lib/$(gcc -print-multiarch 2>/dev/null)/pkgconfig"
+	export PKG_CONFIG_PATH="$W/else/lib/pkgconfig:$W/else/lib/$(gcc -print-multiarch 2>/dev/null)/pkgconfig"
 	eq "$(pkg-config --variable=abi safekeep)" \
 		"$(sed -n 's/^#define SK_PLUGIN_ABI_M[AJINOR]* \([0-9]*\)u.*/\1/p' "$HEADER/safekeep/plugin.h" | paste -sd.)"
 	eval cc -std=c99 -pedantic -Wall -Wextra -Werror -shared -fPIC "$(pkg-config --cflags safekeep)" -o by-hand.so ex/example.c
 	cmake -S ex -B eb >/dev/null
 	cmake --build eb >/dev/null
 	cmake --install eb >/dev/null
-	PATH="$W/el se/bin:$PATH" XDG_CONFIG_HOME=$W/config XDG_CACHE_HOME=$W/cache
+	PATH="$W/else/bin:$PATH" XDG_CONFIG_HOME=$W/config XDG_CACHE_HOME=$W/cache
 	export PATH XDG_CONFIG_HOME XDG_CACHE_HOME
 	mkdir -p config/safekeep
 	printf '[plugins]\nenable = example\n' >config/safekeep/safekeep.ini
 	repo r
 	cd r
 	git sk init >/dev/null
-	git sk plugin list | grep -q '^example .*loaded  git sk note'
+	git sk plugin list | grep -q '^example .*loaded  *git sk note'
 	git sk status >../out || :
 	has ../out "notes: no note was ever written"
 	id=$(git sk note add "a first note")

@@ -383,10 +383,11 @@ struct skp_host {
 
 	/* --- Settings --- */
 
-	/* Of the section [plugin "NAME"], or with a dot any other ("backup.interval"); NULL: not
-	 * set.  What a project's .safekeep.ini says of plugins counts only when the user accepted
-	 * the file by `git sk trust`, so that a value may name a command or a path.  (Nothing that
-	 * is read from the working tree by the plugin itself may do that.) */
+	/* Of the section [plugin "NAME"], or with a dot another ("health.max_age"; not those of
+	 * [backup], [retention], [guard] and [hooks], which are the host's); NULL: not set.  What a
+	 * project's .safekeep.ini says of plugins counts only when the user accepted the file by
+	 * `git sk trust`, so that a value may name a command or a path.  (Nothing that is read from
+	 * the working tree by the plugin itself may do that.) */
 	const char *(*setting)(struct skp_host *host, const char *key);
 	/* Number i of the plugin's own section, from 0; SKP_ENO: there are no more. */
 	int (*setting_at)(struct skp_host *host, size_t i, const char **key, const char **value);
