@@ -179,7 +179,7 @@ static int backup(const char *event, bool unchanged)
 	return 0;
 }
 
-static const struct sk_service_host host = { no_repos, forget, backup };
+static const struct sk_service_host host = { no_repos, forget, backup, NULL };
 
 static void say_ready(void *arg)
 {
