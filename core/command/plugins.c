@@ -247,9 +247,11 @@ int sk_plugins_before_commit(struct sk_repo *repo, const char *command, const ch
 	size_t i, errors = 0;
 	json_t *o;
 
-	if (repo->config->hooks.impact == 0)
-		return 0;
 	sk_plugins_event(repo, &event, &a);
+	if (repo->config->hooks.impact == 0) { /* nothing is to be said of commits */
+		sk_plugin_answers_clear(&a);
+		return 0;
+	}
 	json_array_foreach(a.findings, i, o)
 	{
 		if (!sk_quiet())

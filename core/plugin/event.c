@@ -19,6 +19,7 @@
 #define WARN_EVERY_S 3600
 #define TROUBLE_MAX 4096
 #define LONGEST_MS 600000
+#define WITHIN "SK_PLUGIN_EVENT" /* in the environment: no events within an event */
 
 bool sk_plugin_in_event;
 
@@ -167,6 +168,9 @@ static int work(void *ctx)
 	if (rc)
 		return rc;
 	sk_plugin_in_event = true;
+	/* nor do programs that it starts: git's hooks and git-sk itself */
+	(void)setenv("SK_HOOK_RUNNING", "1", 1);
+	(void)setenv(WITHIN, "1", 1);
 	sk_host_init(&host, part->info, plugin, part->repo, part->repo->config);
 	host.event = e.kind;
 	return plugin->event(&host.pub, &e);
@@ -267,7 +271,7 @@ void sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 	uint32_t all = 0;
 	char *before;
 
-	if (!sk_plugin_io || sk_plugin_in_event)
+	if (!sk_plugin_io || sk_plugin_in_event || getenv(WITHIN))
 		return;
 	before = strdup(sk_error_message()); /* of what is going on around it */
 	if (sk_plugins_open(repo->config, 0, &p)) {
@@ -295,8 +299,9 @@ bool sk_plugins_want(struct sk_repo *repo, uint32_t kind)
 	struct sk_plugins p = { 0 };
 	bool any = false;
 
-	if (!sk_plugin_io || sk_plugin_in_event || sk_plugins_open(repo->config, 0, &p))
+	if (!sk_plugin_io || sk_plugins_open(repo->config, SK_PLUGINS_KNOWN, &p))
 		return false;
+	any = p.unknown;
 	for (size_t i = 0; i < p.n; i++)
 		any |= (p.item[i].events & kind) != 0;
 	sk_plugins_close(&p);

@@ -68,12 +68,13 @@ struct sk_plugins {
 	size_t n;
 	struct sk_strv folder; /* that were looked into */
 	struct sk_strv said;   /* what is wrong with a folder */
-	bool fresh;            /* private */
+	bool unknown;          /* SK_PLUGINS_KNOWN: there are others */
 };
 
 enum {
-	SK_PLUGINS_ALL = 1,  /* those that are off and those that are missing too */
-	SK_PLUGINS_FRESH = 2 /* ask each anew, whatever the file says */
+	SK_PLUGINS_ALL = 1,   /* those that are off and those that are missing too */
+	SK_PLUGINS_FRESH = 2, /* ask each anew, whatever the file says */
+	SK_PLUGINS_KNOWN = 4  /* ask none: whoever waits for us cannot wait */
 };
 
 /* All that can be known without loading anything that is known already. */
@@ -124,7 +125,7 @@ const char *sk_plugin_event_name(uint32_t kind);
 /* The service's round: the events "cycle", when backup.interval has passed since the last, and once
  * a day "prune".  Called as often as one likes. */
 void sk_plugins_cycle(struct sk_repo *repo);
-/* Whether any plugin takes part in it here. */
+/* Whether any plugin takes part in it here, or may do so.  Starts no process. */
 bool sk_plugins_want(struct sk_repo *repo, uint32_t kind);
 
 /* A line for each plugin here that is refused, and each event that last went wrong. */

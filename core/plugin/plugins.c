@@ -186,6 +186,23 @@ static struct sk_plugin_info *add(struct sk_plugins *p, const char *name, size_t
 	return p->item[p->n].name ? &p->item[p->n++] : NULL;
 }
 
+static bool is_known(const struct sk_plugin_index *index, const struct sk_plugin_info *info,
+                     const struct stat *st)
+{
+	json_t *manifest;
+	const char *reason;
+
+	return sk_plugin_index_get(index, info->name, st, &manifest, &reason);
+}
+
+static int leave_out(struct sk_plugins *p)
+{
+	p->n--;
+	free(p->item[p->n].name);
+	free(p->item[p->n].file);
+	return 0;
+}
+
 static int add_enabled(struct sk_plugins *p, const char *name, size_t len, unsigned flags,
                        struct sk_plugin_index *index)
 {
@@ -200,9 +217,7 @@ static int add_enabled(struct sk_plugins *p, const char *name, size_t len, unsig
 	if (rc || !info->file) {
 		if (flags & SK_PLUGINS_ALL)
 			return rc;
-		free(info->name);
-		p->n--;
-		return rc;
+		return rc ? rc : leave_out(p);
 	}
 	rc = sk_plugin_file_safe(info->file, &st);
 	if (rc) {
@@ -211,6 +226,10 @@ static int add_enabled(struct sk_plugins *p, const char *name, size_t len, unsig
 	}
 	if (!index->list)
 		sk_plugin_index_read(index);
+	if ((flags & SK_PLUGINS_KNOWN) && !is_known(index, info, &st)) {
+		p->unknown = true;
+		return leave_out(p);
+	}
 	info->state = SK_PLUGIN_LOADED;
 	rc = learn(info, index, flags & SK_PLUGINS_FRESH, &st);
 	if (!rc && info->state == SK_PLUGIN_LOADED && clashes(p, info))

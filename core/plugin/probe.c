@@ -9,7 +9,7 @@
 
 enum { COMMANDS_MAX = 64, OPTIONS_MAX = 64, LINES_MAX = 64, TEXT_MAX = 65536, LINE_MAX_ = 400 };
 
-/* What minor version 2 of the header had; it is the oldest that is taken. */
+/* What minor version 0 of the header has. */
 #define SIZE_MIN (offsetof(struct sk_plugin, event) + sizeof(void *))
 
 static const char *const reserved[] = { "backup", "revision", "release", "meta",

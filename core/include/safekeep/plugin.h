@@ -12,7 +12,7 @@
  *
  * Each command, and each event, runs in a process of its own: a child of git-sk that loads the
  * plugin, makes one call, and ends.  So a plugin cannot take its host down, variables begin anew
- * in each call, and whatever is to last is stored.  Standing work: the working folder is where the
+ * in each call, and whatever is to last is stored.  The working folder is where the
  * user stands (commands), or the top of the working tree (events).  In an event standard input is
  * empty, and what is printed reaches the user when the event is over.  An event that takes longer
  * than it may is ended by SIGKILL, with all processes that it started: SKP_TIME_* below.  Whatever
@@ -26,8 +26,7 @@
  * version fields and functions are only ever added at the end of struct sk_plugin, struct skp_host
  * and struct skp_event, and values to their constants; all other structures stay as they are.  A
  * plugin that was built with an older minor version goes on to work; one that wants to run on older
- * hosts as well asks SKP_HAS(host, function) before it uses a new one.  While the major version
- * is 0 any release may change everything.
+ * hosts as well asks SKP_HAS(host, function) before it uses a new one.
  *
  * RULES FOR ALL FUNCTIONS
  *
@@ -35,7 +34,8 @@
  *   message is set (SKP_ENO included), results are untouched, and returning the code from the
  *   callback has the message printed.  host->error sets another one.
  * - Memory that a function gives belongs to the plugin until the call ends; host->release gives it
- *   back before, for those who need much of it.  It was allocated by the host: never free() it.
+ *   back before, for those who need much of it: that one block, not what it points to.  It was
+ *   allocated by the host: never free() it.
  *   Strings in the fields of `host`, `call` and `event` are valid until the call ends.
  * - Text is UTF-8; what comes from files or users may be any bytes but NUL.  Paths below the
  *   working tree have no leading slash.  Times are seconds since 1970, UTC.
@@ -54,8 +54,8 @@ extern "C" {
 #endif
 
 #define SK_PLUGIN_MAGIC 0x534b504cu /* "SKPL" */
-#define SK_PLUGIN_ABI_MAJOR 0u
-#define SK_PLUGIN_ABI_MINOR 2u
+#define SK_PLUGIN_ABI_MAJOR 1u
+#define SK_PLUGIN_ABI_MINOR 0u
 #define SK_PLUGIN_SYMBOL "safekeep_plugin"
 
 #if defined(__GNUC__)
@@ -487,7 +487,7 @@ struct skp_host {
 	void (*release)(struct skp_host *host, void *memory); /* NULL is fine */
 };
 
-/* Whether the host at run time has that function: for those newer than minor version 2. */
+/* Whether the host at run time has that function: for those newer than minor version 0. */
 #define SKP_HAS(host, member)                                                                      \
 	((host)->size >= offsetof(struct skp_host, member) + sizeof((host)->member))
 
