@@ -258,8 +258,14 @@ static int why(const struct sk_child *c)
 		                (long long)c->timeout_ms);
 	if (c->foreground && sig == SIGINT)
 		return sk_error(SK_EINTR, "interrupted");
-	if (c->foreground && sig == SIGPIPE)
+	if (c->foreground && WIFEXITED(c->status) && WEXITSTATUS(c->status) == SK_EINTR) {
+		sk_error_clear(); /* Ctrl-C at a question: it was said there */
+		return SK_EINTR;
+	}
+	if (c->foreground && sig == SIGPIPE) {
+		sk_error_clear();
 		return 128 + SIGPIPE;
+	}
 	if (sig)
 		return sk_error(SK_EIO, "plugin %s crashed (SIG%s)", c->name,
 		                sigabbrev_np(sig) ? sigabbrev_np(sig) : "unknown");

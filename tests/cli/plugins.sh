@@ -80,7 +80,7 @@ t_commands_are_as_our_own() {
 	git sk -C r probe facts | grep -q '"worktree": 1'
 	git sk probe facts | grep -q '"worktree": 0'
 	git sk probe facts -C r | grep -q '"worktree": 1'
-	code 10 git sk saved-only
+	code 10 git sk probe-saved
 	git sk plugin show probe --man >man.7
 	has man.7 '.It Nm git sk probe'
 	has man.7 '\&.Second begins with a dot.'
@@ -112,7 +112,7 @@ t_list() {
 	build idle probe.c
 	cd r
 	git sk plugin list >../list
-	grep -q '^probe  *2.0  *loaded  *git sk probe, saved-only$' ../list
+	grep -q '^probe  *2.0  *loaded  *git sk probe, probe-saved$' ../list
 	grep -q '^head  *-  *refused' ../list
 	grep -q '^gone  *-  *missing' ../list
 	grep -q '^idle  *-  *off' ../list
@@ -345,6 +345,39 @@ t_faults_in_events() {
 	fault error "it did not work out"
 	fault code "it failed without a word"
 	fault hang "plugin probe took longer than 300 ms and was ended"
+}
+
+t_the_good_ones_beside_a_bad_one() {
+	begin bad good
+	build good probe.c -DNAME='"good"'
+	build bad probe.c -DNAME='"bad"'
+	enable bad good -- 'timeout = 1s' '[plugin "bad"]' 'before-backup = hang' 'after-backup = exit' \
+		'[plugin "good"]' "log = $W/log"
+	cd r
+	echo x >>a.txt
+	git sk backup >../id 2>../err
+	has ../err "bad was left out of 'before-backup'"
+	has ../err "bad was left out of 'after-backup'"
+	hasnt ../err "good was"
+	grep -q '^before-backup' ../log
+	grep -q '^after-backup .* id=yes new=1' ../log
+	git sk good facts >/dev/null
+	echo junk >../plugins/bad.so
+	git sk good facts >/dev/null
+	git sk plugin list >../list || :
+	grep -q '^good .*loaded' ../list
+	grep -q '^bad .*refused' ../list
+}
+
+t_no_events_within_events() {
+	begin probe
+	build probe probe.c
+	enable probe -- 'timeout = 20s' '[plugin "probe"]' "log = $W/log" 'before-backup = nested'
+	cd r
+	echo x >>a.txt
+	git sk backup >../id 2>../err
+	eq "$(grep -c ^before-backup ../log)" 1
+	hasnt ../err "left out"
 }
 
 t_what_an_event_leaves_behind_is_ended() {

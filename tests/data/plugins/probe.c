@@ -9,6 +9,10 @@
 
 #include <safekeep/plugin.h>
 
+#ifndef NAME
+#define NAME "probe"
+#endif
+
 static int misbehave(struct skp_host *host, const char *what)
 {
 	if (strcmp(what, "crash") == 0)
@@ -262,6 +266,17 @@ static int probe(struct skp_host *host, const struct skp_call *call)
 	return strcmp(what, "facts") == 0 ? facts(host, call) : misbehave(host, what);
 }
 
+/* Another git-sk, from within an event: it must not come back to us. */
+static int nested(struct skp_host *host)
+{
+	static const char *const argv[] = { "git", "sk", "backup", NULL };
+	struct skp_process p = { 0 };
+
+	p.argv = argv;
+	p.flags = SKP_RUN_ERRORS;
+	return host->run(host, &p);
+}
+
 static int event(struct skp_host *host, const struct skp_event *e)
 {
 	const char *log = host->setting(host, "log"), *what = host->setting(host, e->name);
@@ -283,7 +298,7 @@ static int event(struct skp_host *host, const struct skp_event *e)
 		return host->check(host, "probe_check", SKP_STATUS_FAIL, "it is not well");
 	if (strcmp(what, "save") == 0)
 		return host->backup(host, "within an event", NULL, NULL, &entry);
-	return misbehave(host, what);
+	return strcmp(what, "nested") == 0 ? nested(host) : misbehave(host, what);
 }
 
 static const char *const usage[] = { "WHAT [ARG...] [--level N] [--git] [--limit MS] [-- CMD...]",
@@ -294,14 +309,13 @@ static const struct skp_option options[] = { { 'l', "level", "N", "how loud" },
 	                                     { 0, "limit", "MS", "run: for so long" },
 	                                     { 0, NULL, NULL, NULL } };
 static const struct skp_command commands[] = {
-	{ "probe", probe, SKP_NEEDS_NOTHING, SKP_TAKES_JSON | SKP_TAKES_PATHS, "does as it is told",
+	{ NAME, probe, SKP_NEEDS_NOTHING, SKP_TAKES_JSON | SKP_TAKES_PATHS, "does as it is told",
 	  usage, options, words, "First.\n\n.Second begins with a dot." },
-	{ "saved-only", probe, SKP_NEEDS_ENABLED, 0, "where it is enabled", usage, NULL, NULL,
+	{ NAME "-saved", probe, SKP_NEEDS_ENABLED, 0, "where it is enabled", usage, NULL, NULL,
 	  NULL },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL }
 };
 
 const struct sk_plugin safekeep_plugin = {
-	SK_PLUGIN_HEAD, SKP_PRIVATE, "probe", "2.0", "a plugin for tests",
-	NULL,           commands,    511,     event
+	SK_PLUGIN_HEAD, SKP_PRIVATE, NAME, "2.0", "a plugin for tests", NULL, commands, 511, event
 };
