@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/proc.h"
 #include "base/text.h"
 #include "command/open.h"
 #include "command/print.h"
@@ -157,19 +158,42 @@ static void fill(void)
 		}
 }
 
+/* Opening a repository forgets what git's variables said of it; the command is to find it again. */
+static struct sk_repo *peek_repo(void)
+{
+	struct sk_repo *repo = NULL;
+	char *was[32] = { NULL };
+	size_t n = 0;
+
+	for (; sk_git_local_env[n] && n < 32; n++) {
+		const char *value = getenv(sk_git_local_env[n]);
+
+		was[n] = value ? strdup(value) : NULL;
+	}
+	if (sk_repo_open(".", &repo))
+		repo = NULL;
+	while (n--) {
+		if (was[n])
+			(void)setenv(sk_git_local_env[n], was[n], 1);
+		free(was[n]);
+	}
+	return repo;
+}
+
 /* In a repository its settings count; whatever is wrong with it is told when it is opened for the
  * command. */
 static void look(void)
 {
 	struct sk_config *user = NULL;
-	struct sk_repo *repo = NULL;
+	struct sk_repo *repo;
 	int quiet = sk_quiet();
 
 	if (known.done)
 		return;
 	known.done = true;
 	sk_set_quiet(1);
-	if (sk_repo_open(".", &repo))
+	repo = peek_repo();
+	if (!repo)
 		(void)sk_config_user(&user);
 	sk_set_quiet(quiet);
 	if ((repo || user) && sk_plugins_open(repo ? repo->config : user, 0, &known.plugins) == 0)

@@ -80,6 +80,8 @@ t_commands_are_as_our_own() {
 	git sk -C r probe facts | grep -q '"worktree": 1'
 	git sk probe facts | grep -q '"worktree": 0'
 	git sk probe facts -C r | grep -q '"worktree": 1'
+	git --git-dir=r/.git --work-tree=r sk probe facts | grep -q '"worktree": 1'
+	git --git-dir=r/.git --work-tree=r sk probe-saved facts | grep -q '"enabled": 1'
 	code 10 git sk probe-saved
 	git sk plugin show probe --man >man.7
 	has man.7 '.It Nm git sk probe'
