@@ -120,7 +120,16 @@ static bool own_index(const char *folder)
 	return realpath(index, given) && strcmp(own, given) == 0;
 }
 
-bool sk_answer_by_service(const char *git, const char *common, bool doubt, const char *token)
+/* "/" after the token: everything may have changed. */
+static bool is_exact(const struct sk_answer *answer)
+{
+	size_t n = strlen(answer->data) + 1;
+
+	return n >= answer->len || answer->data[n] != '/';
+}
+
+bool sk_answer_by_service(const char *git, const char *common, bool doubt, bool exact,
+                          const char *token)
 {
 	struct sk_answer answer;
 	char here[PATH_MAX], folder[PATH_MAX], settings[20];
@@ -134,7 +143,8 @@ bool sk_answer_by_service(const char *git, const char *common, bool doubt, const
 		(void)strcpy(settings, "-");
 	if (!ask('f', field, 4, ANSWER_MS, &answer))
 		return false;
-	good = answer.len > 0 && answer.data[answer.len - 1] == '\0';
+	good = answer.len > 0 && answer.data[answer.len - 1] == '\0' &&
+	       (!exact || is_exact(&answer));
 	for (size_t done = 0; good && done < answer.len;) {
 		ssize_t n = write(STDOUT_FILENO, answer.data + done, answer.len - done);
 

@@ -12,8 +12,10 @@
 bool sk_event_by_service(const char *event, const char *git, const char *common, int *status);
 
 /* Writes the answer to git's fsmonitor query (version 2) on standard output; false: none was
- * written.  `doubt`: no exact one, neither to this query nor to the one after it. */
-bool sk_answer_by_service(const char *git, const char *common, bool doubt, const char *token);
+ * written.  `doubt`: no exact one, neither to this query nor to the one after it.  `exact`: one
+ * that is not exact is not wanted. */
+bool sk_answer_by_service(const char *git, const char *common, bool doubt, bool exact,
+                          const char *token);
 
 /* Starts the service when it is down, once in a while, without waiting for it. */
 void sk_start_service(const char *git_sk);

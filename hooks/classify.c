@@ -262,6 +262,7 @@ static const struct sub subs[] = {
 	{ "sparse-checkout", { "check-rules", "list", NULL } },
 	{ "stash", { "list", "show", NULL } },
 	{ "submodule", { "", "status", "summary", NULL } },
+	{ "submodule--helper", { "list", "status", "summary", NULL } }, /* what that one runs */
 	{ "worktree", { "list", NULL } },
 };
 
@@ -272,7 +273,11 @@ static bool reads(const char *command, struct words a)
 		                                   NULL };
 	static const char *const apply_writes[] = { "--apply", "--index", "--cached",
 		                                    "-3",      "--3way",  NULL };
-	static const char *const refresh[] = { "-q", "--refresh", "--really-refresh", NULL };
+	static const char *const refresh[] = { "-q", "--refresh", "--unmerged", "--really-refresh",
+		                               NULL };
+	static const char *const to_stdout[] = { "--stdout", NULL };
+	/* these are dry runs too: git-commit(1) */
+	static const char *const commit_shows[] = { "--short", "--porcelain", "--long", NULL };
 	static const char *const help[] = { "-h", "--help", "--help-all", NULL };
 
 	if (a.n == 1 && one_of(a.w[0], help))
@@ -299,7 +304,9 @@ static bool reads(const char *command, struct words a)
 	if (strcmp(command, "add") == 0 || strcmp(command, "rm") == 0 || strcmp(command, "mv") == 0)
 		return dry_run(a, "", true);
 	if (strcmp(command, "commit") == 0)
-		return dry_run(a, "", false);
+		return dry_run(a, "", false) || any(a, commit_shows);
+	if (strcmp(command, "format-patch") == 0)
+		return any(a, to_stdout) && !writes_output(a);
 	return false;
 }
 
@@ -363,7 +370,8 @@ static bool needs_quotes(const char *text, size_t n)
 	                           "-_./:=@%+,^";
 
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)text[i] < 0x80 && !memchr(safe, text[i], sizeof safe - 1))
+		if ((unsigned char)text[i] < 0x80 && !memchr(safe, text[i], sizeof safe - 1) &&
+		    (text[i] != '~' || i == 0))
 			return true;
 	return false;
 }
@@ -412,6 +420,10 @@ static void put_plain(struct label *l, const char *word)
  * with `next` the following word is the value. */
 static bool secret(const char *word, const char *command, bool leading, size_t *keep, bool *next)
 {
+	/* where -m is --merge, --mainline, --move or the like */
+	static const char *const no_message[] = { "am",        "branch", "checkout", "cherry-pick",
+		                                  "read-tree", "rebase", "restore",  "revert",
+		                                  "switch",    NULL };
 	const char *eq = strchr(word, '=');
 
 	*next = true;
@@ -423,7 +435,7 @@ static bool secret(const char *word, const char *command, bool leading, size_t *
 		*keep = eq ? (size_t)(eq - word) + 1 : *keep;
 		return true;
 	}
-	if (word[0] != '-' || word[1] == '-' || !word[1])
+	if (word[0] != '-' || word[1] == '-' || !word[1] || one_of(command, no_message))
 		return false;
 	*keep = strcmp(command, "commit") == 0 ? strcspn(word, "mF") + 1 : 2;
 	if (*keep > strlen(word) || !strchr("mF", word[*keep - 1]))

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "by_service.h"
+#include "chain.h"
 #include "classify.h"
 #include "operation.h"
 
@@ -196,14 +197,6 @@ static int save(const struct folders *f, const char *event)
 
 /* The guard */
 
-static long long now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (long long)t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 /* One git command asks several times (`git stash` and the commands it runs).  GITDIR/sk/guarded
  * has a line "PID START TIME" for each of the latest commands, the newest first; TIME is that of
  * the guard, or 0 when that failed. */
@@ -233,7 +226,7 @@ static enum guarded look_up_guard(const struct folders *f, const struct sk_proce
 		line += *line == '\n';
 		if (!is_line_of(top, line, &when))
 			continue;
-		age = now_ns() - when;
+		age = sk_now_ns() - when;
 		return age >= 0 && age < GUARD_AGE_NS ? COVERED : AGAIN;
 	}
 	return NOT_YET;
@@ -327,7 +320,7 @@ static void guard(const struct folders *f, bool *doubt)
 	}
 	if (before == AGAIN)
 		(void)setenv("SK_HOOK_AGAIN", "1", 1);
-	when = now_ns();
+	when = sk_now_ns();
 	if (save(f, "guard") != 0)
 		when = 0;
 	if (op.top)
@@ -336,137 +329,6 @@ static void guard(const struct folders *f, bool *doubt)
 
 /* The answer */
 
-static bool write_all(const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(STDOUT_FILENO, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-static int hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* The fsmonitor program that was configured before, from the record of the installation; its
- * bytes below "!" and "%" are written %XX there. */
-static char *chained_program(const struct folders *f)
-{
-	static const char key[] = "fsmonitor-chain ";
-	static char text[65536];
-	char path[PATH_MAX], *line, *to;
-
-	if (!join(path, f->common, "sk/installed") || sk_slurp(path, text, sizeof text) <= 0)
-		return NULL;
-	for (line = text; line && strncmp(line, key, sizeof key - 1) != 0;)
-		if ((line = strchr(line, '\n')))
-			line++;
-	if (!line)
-		return NULL;
-	line += sizeof key - 1;
-	chomp(line);
-	to = line;
-	for (const char *from = line; *from; from++) {
-		int high = *from == '%' ? hex_digit(from[1]) : -1;
-		int low = high >= 0 ? hex_digit(from[2]) : -1;
-
-		*to++ = low >= 0 ? (char)(high * 16 + low) : *from;
-		from += low >= 0 ? 2 : 0;
-	}
-	*to = '\0';
-	return *line ? line : NULL;
-}
-
-struct output {
-	char *data;
-	size_t len;
-};
-
-static bool collect(int fd, struct output *out)
-{
-	size_t cap = 0;
-
-	for (;;) {
-		ssize_t n;
-
-		if (out->len == cap) {
-			char *bigger = realloc(out->data, cap = cap ? cap * 2 : 65536);
-
-			if (!bigger)
-				return false;
-			out->data = bigger;
-		}
-		n = read(fd, out->data + out->len, cap - out->len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0;
-		out->len += (size_t)n;
-	}
-}
-
-/* Starts it as git would, through the shell and with git's own arguments; `fd` becomes where
- * its output comes from. */
-static pid_t start_chain(const char *program, int argc, char **argv, int *fd)
-{
-	char *words[8] = { (char *)(size_t) "sh", (char *)(size_t) "-c" };
-	posix_spawn_file_actions_t actions;
-	int ends[2], rc;
-	pid_t pid = -1;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
-	if (asprintf(&words[2], "%s \"$@\"", program) < 0) {
-		(void)close(ends[0]);
-		(void)close(ends[1]);
-		return -1;
-	}
-	words[3] = words[2];
-	for (int i = 1; i < argc && i < 4; i++)
-		words[3 + i] = argv[i];
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-	rc = posix_spawn(&pid, "/bin/sh", &actions, NULL, words, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	free(words[2]);
-	(void)close(ends[1]);
-	*fd = ends[0];
-	if (rc != 0)
-		(void)close(ends[0]);
-	return rc == 0 ? pid : -1;
-}
-
-/* Nothing is passed on unless the program ended well. */
-static bool answer_by_chain(const char *program, int argc, char **argv)
-{
-	struct output out = { NULL, 0 };
-	int status = 0, fd = -1;
-	pid_t pid = start_chain(program, argc, argv, &fd);
-	bool good;
-
-	if (pid < 0)
-		return false;
-	good = collect(fd, &out);
-	(void)close(fd);
-	while (good && waitpid(pid, &status, 0) < 0)
-		good = errno == EINTR;
-	good = good && out.len && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	if (good)
-		(void)write_all(out.data, out.len);
-	free(out.data);
-	return good;
-}
-
 /* "Everything may have changed": version 2 with a token, version 1 without. */
 static int answer(const char *version)
 {
@@ -474,9 +336,9 @@ static int answer(const char *version)
 	int n = 0;
 
 	if (strcmp(version, "2") == 0)
-		n = snprintf(text, sizeof text, "sk0:%lld", now_ns()) + 1;
+		n = snprintf(text, sizeof text, "sk0:%lld", sk_now_ns()) + 1;
 	memcpy(text + n, "/", 2);
-	return write_all(text, (size_t)n + 2) ? 0 : 1;
+	return sk_write_all(text, (size_t)n + 2) ? 0 : 1;
 }
 
 static bool set(const char *name)
@@ -491,11 +353,23 @@ static bool disabled(void)
 	return set("GIT_SK_DISABLE") || set("SK_HOOK_RUNNING");
 }
 
+/* The service first, when it is exact; then whoever was asked before SafeKeep came. */
+static bool answered(const struct folders *f, const char *version, const char *token, bool doubt)
+{
+	const char *chain = sk_chain(f->common);
+
+	if (!disabled() && enabled(f) && strcmp(version, "2") == 0 &&
+	    sk_answer_by_service(f->git, f->common, doubt, chain, token))
+		return true;
+	if (!disabled() && enabled(f) && sk_service_is_down())
+		sk_start_service(find_git_sk());
+	return chain && !doubt && sk_answer_by_chain(chain, version, token);
+}
+
 static int fsmonitor(int argc, char **argv)
 {
 	struct folders f;
 	bool doubt = false;
-	char *chain;
 
 	if (argc < 2 || (strcmp(argv[1], "1") != 0 && strcmp(argv[1], "2") != 0)) {
 		(void)fprintf(stderr, "git sk: git-sk-fsmonitor is run by git (core.fsmonitor)\n");
@@ -504,14 +378,8 @@ static int fsmonitor(int argc, char **argv)
 	if (find_folders(&f)) {
 		if (!disabled())
 			guard(&f, &doubt);
-		chain = chained_program(&f);
-		if (chain && answer_by_chain(chain, argc, argv))
+		if (answered(&f, argv[1], argc > 2 ? argv[2] : "", doubt))
 			return 0;
-		if (!chain && !disabled() && enabled(&f) && strcmp(argv[1], "2") == 0 &&
-		    sk_answer_by_service(f.git, f.common, doubt, argc > 2 ? argv[2] : ""))
-			return 0;
-		if (sk_service_is_down() && enabled(&f))
-			sk_start_service(find_git_sk());
 	}
 	return answer(argv[1]);
 }

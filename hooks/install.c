@@ -208,29 +208,39 @@ static int place_base(struct sk_place *p)
 	return rc;
 }
 
-/* A boolean, which names git's own daemon or none, is no program. */
-static bool is_program(const char *value)
+/* What `words` have, or another number than 0. */
+static bool is_word(const char *value, const char *const words[3], bool number)
 {
-	static const char *const words[] = { "true", "yes", "on", "false", "no", "off", NULL };
+	char *end;
+	long n = strtol(value, &end, 10);
 
-	for (int i = 0; words[i]; i++)
+	for (int i = 0; i < 3; i++)
 		if (strcasecmp(value, words[i]) == 0)
-			return false;
-	return value[strspn(value, "0123456789+-")] != '\0';
+			return true;
+	return end != value && *end == '\0' && (n != 0) == number;
 }
 
 static int keep_chain(struct sk_place *p, const struct sk_setting *s)
 {
-	bool program = s->below && is_program(s->below);
+	static const char *const yes[] = { "true", "yes", "on" };
+	static const char *const no[] = { "false", "no", "off" };
+	bool set = s->below && *s->below && !is_word(s->below, no, false);
+	bool daemon = set && is_word(s->below, yes, true); /* git's own */
 	int rc = 0;
 
 	free(p->record.chain);
-	p->record.chain = program ? strdup(s->below) : NULL;
-	if (program && !p->record.chain)
+	p->record.chain = set && !daemon ? strdup(s->below) : NULL;
+	if (set && !daemon && !p->record.chain)
 		return sk_error_oom();
-	if (program)
-		(void)sk_place_act(p, &rc, "still answers, after git sk", "",
-		                   "the core.fsmonitor program %s", s->below);
+	if (daemon)
+		(void)sk_place_act(p, &rc, "", "",
+		                   "core.fsmonitor = true: git sk's service answers in place of "
+		                   "git's daemon");
+	else if (set)
+		(void)sk_place_act(p, &rc, "", "",
+		                   "the core.fsmonitor program %s is still asked, when the service "
+		                   "has no exact answer",
+		                   s->below);
 	return rc;
 }
 

@@ -340,28 +340,53 @@ static int take_all(const struct sk_place *p, const struct sk_buf *out, struct s
 		at = key + strlen(key) + 1;
 		value = key + strcspn(key, "\n");
 		hooks = strncasecmp(key, "core.hookspath", (size_t)(value - key)) == 0;
+		/* a key without "=" is true */
 		rc = take_value(p, hooks ? path : fsmonitor,
 		                hooks ? "core.hooksPath" : "core.fsmonitor", scope, origin,
-		                *value ? value + 1 : "");
+		                *value ? value + 1 : "true");
 	}
 	return rc;
+}
+
+/* Adds what git has of the keys; `path`: with "~" made a folder, which a key without "=" fails. */
+static int ask_git(const struct sk_place *p, const char *keys, bool path, struct sk_buf *out,
+                   struct sk_buf *errors, int *status)
+{
+	const char *argv[] = { "git",
+		               "--git-dir",
+		               p->repo->gitdir,
+		               "--work-tree",
+		               p->repo->worktree,
+		               "config",
+		               "-z",
+		               "--show-scope",
+		               "--show-origin",
+		               path ? "--type=path" : "--no-type",
+		               "--get-regexp",
+		               keys,
+		               NULL };
+	struct sk_proc proc = {
+		.argv = argv, .dir = p->repo->worktree, .output = out, .errors = errors
+	};
+
+	return sk_proc_run(&proc, status);
 }
 
 int sk_settings_read(const struct sk_place *p, struct sk_setting *hooks_path,
                      struct sk_setting *fsmonitor)
 {
-	const char *argv[] = { "git",         "--git-dir",       p->repo->gitdir,
-		               "--work-tree", p->repo->worktree, "config",
-		               "-z",          "--show-scope",    "--show-origin",
-		               "--type=path", "--get-regexp",    "^core\\.(hookspath|fsmonitor)$",
-		               NULL };
 	struct sk_buf out = SK_BUF_INIT, errors = SK_BUF_INIT;
-	struct sk_proc proc = {
-		.argv = argv, .dir = p->repo->worktree, .output = &out, .errors = &errors
-	};
 	struct sk_setting h = { 0 }, f = { 0 };
-	int status = 0, rc = sk_proc_run(&proc, &status);
+	int status = 0;
+	int rc = ask_git(p, "^core\\.(hookspath|fsmonitor)$", true, &out, &errors, &status);
 
+	if (!rc && status > 1) {
+		sk_buf_clear(&out);
+		sk_buf_clear(&errors);
+		rc = ask_git(p, "^core\\.hookspath$", true, &out, &errors, &status);
+		if (!rc && status <= 1)
+			rc = ask_git(p, "^core\\.fsmonitor$", false, &out, &errors, &status);
+	}
 	if (!rc && status > 1)
 		rc = sk_error(SK_EIO, "git cannot read its configuration: %.*s",
 		              (int)strcspn(sk_buf_str(&errors), "\n"), sk_buf_str(&errors));

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,16 @@ static int sync_parent(int dirfd, const char *path)
 	return rc;
 }
 
-int sk_write_file(int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool sync)
+static int write_all(int fd, const struct iovec *piece, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sk_write_full(fd, piece[i].iov_base, piece[i].iov_len) < 0)
+			return -1;
+	return 0;
+}
+
+int sk_write_pieces(int dirfd, const char *path, const struct iovec *piece, size_t n, mode_t mode,
+                    bool sync)
 {
 	struct sk_buf tmp = SK_BUF_INIT;
 	static unsigned serial;
@@ -117,7 +127,7 @@ int sk_write_file(int dirfd, const char *path, const void *data, size_t len, mod
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);
 		goto out;
 	}
-	if (sk_write_full(fd, data, len) < 0 || (sync && fsync(fd) < 0)) {
+	if (write_all(fd, piece, n) < 0 || (sync && fsync(fd) < 0)) {
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);
 		goto undo;
 	}
@@ -141,6 +151,13 @@ out:
 		(void)close(fd);
 	sk_buf_free(&tmp);
 	return rc;
+}
+
+int sk_write_file(int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool sync)
+{
+	const struct iovec piece = { (void *)(uintptr_t)data, len };
+
+	return sk_write_pieces(dirfd, path, &piece, 1, mode, sync);
 }
 
 int sk_mkdirs(const char *path, mode_t mode)

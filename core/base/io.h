@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "base/buf.h"
 
@@ -23,6 +24,10 @@ int sk_read_file(int dirfd, const char *path, size_t max, struct sk_buf *out);
  * with the same name and ends in ".tmp". */
 int sk_write_file(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
                   bool sync);
+
+/* The same for content that lies in several places. */
+int sk_write_pieces(int dirfd, const char *path, const struct iovec *piece, size_t n, mode_t mode,
+                    bool sync);
 
 /* mkdir -p; each new folder gets `mode` less the umask. */
 int sk_mkdirs(const char *path, mode_t mode);

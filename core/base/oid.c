@@ -37,28 +37,25 @@ const char *sk_oid_str(const struct sk_oid *oid)
 	return out;
 }
 
-static int hexval(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+/* The value of a hex digit, plus one; 0 for what is none. */
+static const uint8_t digit_of[256] = {
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16
+};
 
 bool sk_oid_parse(const char *hex, struct sk_oid *out)
 {
 	struct sk_oid oid;
 
 	for (size_t i = 0; i < SK_OID_RAW; i++) {
-		int hi = hexval(hex[2 * i]);
-		int lo = hi < 0 ? -1 : hexval(hex[2 * i + 1]);
+		unsigned hi = digit_of[(uint8_t)hex[2 * i]];
+		unsigned lo = hi ? digit_of[(uint8_t)hex[2 * i + 1]] : 0;
 
-		if (lo < 0)
+		if (!lo)
 			return false;
-		oid.id[i] = (uint8_t)(hi << 4 | lo);
+		oid.id[i] = (uint8_t)((hi - 1) << 4 | (lo - 1));
 	}
 	*out = oid;
 	return true;

@@ -251,19 +251,19 @@ unsigned long long sk_proc_start(pid_t pid)
 {
 	unsigned long long start = 0;
 	struct sk_buf text = SK_BUF_INIT;
-	char path[40];
+	char path[40], state = 0;
 	const char *p;
 
 	(void)snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
 	if (pid > 0 && sk_read_file(AT_FDCWD, path, 8192, &text) == 0 &&
 	    (p = strrchr(sk_buf_str(&text), ')')) &&
 	    sscanf(p + 1,
-	           " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+	           " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
 	           " %*d %*d %llu",
-	           &start) != 1)
+	           &state, &start) != 2)
 		start = 0;
 	sk_buf_free(&text);
-	return start;
+	return state == 'Z' || state == 'X' ? 0 : start; /* only its exit status is left */
 }
 
 int sk_proc_exec(const char *const *argv)

@@ -16,6 +16,7 @@
 #include "capture/state.h"
 #include "store/keep.h"
 #include "store/retention.h"
+#include "store/tidy.h"
 
 /* Retention runs by itself at most this often, and when a day is over its cap. */
 #define PRUNE_EVERY_S 3600
@@ -213,7 +214,7 @@ static void attempt_clear(struct attempt *a)
 
 static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, struct attempt *a)
 {
-	struct sk_scan_opts scan = { .also = opts->also, .staged = true };
+	struct sk_scan_opts scan = { .also = opts->also, .staged = true, .changed = opts->changed };
 	struct sk_oid meta;
 	bool has_meta;
 	int rc = sk_packer_new(repo, &a->packer);
@@ -269,9 +270,19 @@ static int attempt_safely(struct sk_repo *repo, const struct sk_backup_opts *opt
 	return sk_error(SK_EBUSY, "objects vanish while they are backed up; is a git gc running?");
 }
 
-/* Once an hour, and whenever today's backups may be over the cap. */
+static bool same_day(time_t a, time_t b)
+{
+	struct tm x = { 0 }, y = { 0 };
+
+	return localtime_r(&a, &x) && localtime_r(&b, &y) && x.tm_yday == y.tm_yday &&
+	       x.tm_year == y.tm_year;
+}
+
+/* Once an hour, and whenever today's backups may be over the cap by an eighth: at the cap itself
+ * every single backup would read all the others to drop one. */
 static void prune_if_due(struct sk_repo *repo)
 {
+	const unsigned long max = repo->config->retention.max_per_day;
 	char *path = local_path(repo, "pruned");
 	struct sk_prune prune = { 0 };
 	struct sk_buf text = SK_BUF_INIT;
@@ -283,16 +294,15 @@ static void prune_if_due(struct sk_repo *repo)
 	    sscanf(sk_buf_str(&text), "%lld %lu", &since, &count) != 2)
 		since = 0;
 	count++;
-	if (now - since < PRUNE_EVERY_S && now >= since &&
-	    (!repo->config->retention.max_per_day || count < repo->config->retention.max_per_day))
+	if (now - since < PRUNE_EVERY_S && now >= since && (!max || count <= max + max / 8))
 		goto note;
 	if (sk_prune_run(repo, now, true, &prune))
 		sk_warn("%s", sk_error_message());
 	since = now;
 	/* what today has left of its cap before this must run again */
 	for (size_t i = count = 0; i < prune.n; i++)
-		count += prune.item[i].entry->created > now - 86400 &&
-		         sk_retention_keeps(prune.item[i].reason);
+		count += sk_retention_keeps(prune.item[i].reason) &&
+		         same_day(prune.item[i].entry->created, now);
 	sk_prune_free(&prune);
 note:
 	sk_buf_clear(&text);
@@ -306,24 +316,30 @@ note:
 static void follow_up(struct sk_repo *repo, struct attempt *a)
 {
 	struct sk_entry *entry = a->is_new ? a->entry : a->last;
+	bool saved =
+	        !a->is_new && a->snap->same && sk_oid_eq(sk_state_tag(a->snap->state), &entry->tag);
 
-	if (sk_state_save(repo, a->snap, entry))
+	if (!saved && sk_state_save(repo, a->snap, entry))
 		sk_state_drop(repo);
 	if (sk_keep_record(repo, sk_now()))
 		sk_warn("%s", sk_error_message());
 	if (a->is_new)
 		prune_if_due(repo);
+	if (a->is_new && sk_tidy_if_due(repo))
+		sk_warn("%s", sk_error_message());
 }
 
 const struct sk_backup_observer *sk_backup_observer;
 
 int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts, struct sk_backup_result *out)
 {
+	struct sk_backup_opts whole = *opts;
 	struct attempt a = { 0 };
 	int lock = -1, rc;
 
-	if (sk_backup_observer)
-		sk_backup_observer->before(repo, opts);
+	whole.changed = NULL;
+	if (sk_backup_observer && sk_backup_observer->before(repo, opts))
+		opts = &whole;
 	rc = check_room(repo);
 	if (!rc)
 		rc = sk_lock(repo, opts->command ? opts->command : opts->trigger,

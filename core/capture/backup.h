@@ -17,8 +17,9 @@ struct sk_backup_opts {
 	const char *id;          /* revisions: sk_revision_id */
 	const char *trigger; /* "manual", "pre-commit", "post-checkout", "guard", "restore"... */
 	const char *command; /* Sk-Command; may be NULL */
-	const struct sk_strv *also; /* ignored paths to take all the same */
-	bool always;                /* a new entry even when nothing changed */
+	const struct sk_strv *also;    /* ignored paths to take all the same */
+	const struct sk_strv *changed; /* see sk_scan_opts; only for who knows of every change */
+	bool always;                   /* a new entry even when nothing changed */
 	bool label;       /* also when the newest holds this state, but was made by watching
 	                   * or the clock: what it stands before is worth a name */
 	int wait_seconds; /* for the lock; SK_EBUSY names the holder after that */
@@ -38,7 +39,8 @@ void sk_backup_result_clear(struct sk_backup_result *r);
 /* Told of each backup, before the lock is taken, and when it is free again after one that was
  * made (in part); the message of the last failure has to stay.  NULL: nobody is. */
 struct sk_backup_observer {
-	void (*before)(struct sk_repo *repo, const struct sk_backup_opts *opts);
+	/* Whether it may have changed files: then `changed` is not all that did. */
+	bool (*before)(struct sk_repo *repo, const struct sk_backup_opts *opts);
 	void (*after)(struct sk_repo *repo, const struct sk_backup_opts *opts,
 	              const struct sk_backup_result *result);
 };

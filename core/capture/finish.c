@@ -6,7 +6,6 @@ struct finish {
 	struct sk_scan *scan;
 	struct sk_buf path; /* of the folder at hand */
 	struct sk_meta *meta;
-	size_t perms[3][4096]; /* how often each set of bits stands: files, executables, folders */
 };
 
 static int perm_class(const struct sk_node *n)
@@ -14,19 +13,7 @@ static int perm_class(const struct sk_node *n)
 	return n->mode == 0100644 ? 0 : n->mode == 0100755 ? 1 : n->mode == 040000 ? 2 : -1;
 }
 
-static void count_perms(struct finish *f, const struct sk_node *dir)
-{
-	for (uint32_t i = 0; i < dir->n_children; i++) {
-		const struct sk_node *kid = &dir->child[i];
-		int class = perm_class(kid);
-
-		if (class >= 0 && !(kid->flags & SK_NODE_VIRTUAL))
-			f->perms[class][kid->perm & 07777]++;
-		count_perms(f, kid);
-	}
-}
-
-static uint16_t usual(const size_t count[4096], uint16_t def)
+static uint16_t usual(const uint32_t count[4096], uint16_t def)
 {
 	uint16_t best = def;
 
@@ -56,6 +43,14 @@ static int enter_path(struct sk_buf *path, const char *name, size_t len, size_t 
 	return sk_buf_add(path, name, len);
 }
 
+/* A partial scan knows nothing new of what it did not look at: sk_partial_finish. */
+static bool up_to_date(const struct finish *f, const struct sk_node *dir, const struct sk_node *kid)
+{
+	return !f->scan->changed ||
+	       ((kid->mode == 040000 && !(kid->flags & SK_NODE_VIRTUAL) ? kid : dir)->flags &
+	        SK_NODE_SEEN);
+}
+
 static int record(struct finish *f, const struct sk_node *dir, bool virtual_above)
 {
 	int rc = 0;
@@ -65,10 +60,12 @@ static int record(struct finish *f, const struct sk_node *dir, bool virtual_abov
 		bool is_virtual = kid->flags & SK_NODE_VIRTUAL;
 		size_t before;
 
+		if (!up_to_date(f, dir, kid) && kid->n_children == 0)
+			continue;
 		rc = enter_path(&f->path, kid->name, kid->name_len, &before);
-		if (!rc && is_virtual && !virtual_above)
+		if (!rc && is_virtual && !virtual_above && up_to_date(f, dir, kid))
 			rc = sk_meta_add(f->meta, 'V', f->path.ptr, 0, NULL);
-		if (!rc)
+		if (!rc && up_to_date(f, dir, kid))
 			rc = record_perm(f, kid);
 		if (!rc)
 			rc = record(f, kid, virtual_above || is_virtual);
@@ -85,8 +82,16 @@ static int drop(struct finish *f, struct sk_node *dir)
 
 	for (uint32_t i = 0; i < dir->n_children && !rc; i++) {
 		struct sk_node *kid = &dir->child[i];
-		bool folder = kid->mode == 040000 && !(kid->flags & SK_NODE_VIRTUAL), out;
+		bool folder = kid->mode == 040000 &&
+		              !(kid->flags & (SK_NODE_VIRTUAL | SK_NODE_ASIS)),
+		     out;
 		size_t before, records = f->meta->n;
+
+		if (!folder && !(kid->flags & SK_NODE_GONE)) {
+			if (kept++ != i)
+				dir->child[kept - 1] = *kid;
+			continue;
+		}
 
 		rc = enter_path(&f->path, kid->name, kid->name_len, &before);
 		if (!rc && folder)
@@ -96,12 +101,14 @@ static int drop(struct finish *f, struct sk_node *dir)
 		if (!rc && folder &&
 		    ((kid->flags & SK_NODE_BARREN) || (out && f->meta->n > records)))
 			rc = sk_meta_add(f->meta, 'E', f->path.ptr, kid->perm, NULL);
-		if (!out)
-			dir->child[kept++] = *kid;
+		if (!out && kept++ != i)
+			dir->child[kept - 1] = *kid;
 		sk_buf_truncate(&f->path, before);
 	}
-	if (kept != dir->n_children)
+	if (kept != dir->n_children) {
 		dir->flags &= (uint16_t)~SK_NODE_SAME;
+		dir->flags |= SK_NODE_LIST; /* the name is there, but not in the state */
+	}
 	dir->n_children = kept;
 	return rc;
 }
@@ -150,7 +157,7 @@ static int build_tree(struct finish *f, struct sk_node *dir)
 	return rc;
 }
 
-/* Same children as in the old state, ids of folders included. */
+/* Same children as in the old state: SK_NODE_SAME says so but for what is below. */
 static bool unchanged(const struct finish *f, const struct sk_node *dir,
                       const struct sk_state_node *old)
 {
@@ -158,82 +165,81 @@ static bool unchanged(const struct finish *f, const struct sk_node *dir,
 	    old->n_children != dir->n_children)
 		return false;
 	for (uint32_t i = 0; i < dir->n_children; i++) {
-		const struct sk_state_node *o = sk_state_node(f->scan->state, old->first_child + i);
+		const struct sk_node *kid = &dir->child[i];
+		const struct sk_state_node *o;
 
-		if (!o || o->mode != dir->child[i].mode || o->name_len != dir->child[i].name_len ||
-		    !sk_oid_eq(&o->oid, &dir->child[i].oid) ||
-		    memcmp(sk_state_name(f->scan->state, o), dir->child[i].name, o->name_len) != 0)
+		if (kid->mode != 040000 && kid->mode != 0160000)
+			continue;
+		o = sk_state_node(f->scan->state, old->first_child + i);
+		if (!o || o->mode != kid->mode || !sk_oid_eq(&o->oid, &kid->oid))
 			return false;
 	}
 	return true;
 }
 
-static const struct sk_state_node *old_child(const struct finish *f,
-                                             const struct sk_state_node *old,
-                                             const struct sk_node *kid, uint32_t *at)
+static bool as_before(const struct sk_node *dir, const struct sk_state_node *old)
 {
-	for (; old && *at < old->n_children; (*at)++) {
-		const struct sk_state_node *o =
-		        sk_state_node(f->scan->state, old->first_child + *at);
-		uint32_t n;
-		int d;
-
-		if (!o)
-			return NULL;
-		n = o->name_len < kid->name_len ? o->name_len : kid->name_len;
-		d = memcmp(sk_state_name(f->scan->state, o), kid->name, n);
-		if (d == 0)
-			d = (o->name_len > kid->name_len) - (o->name_len < kid->name_len);
-		if (d > 0)
-			return NULL;
-		if (d == 0)
-			return o->mode == 040000 ? o : NULL;
-	}
-	return NULL;
+	return old && !(dir->flags & SK_NODE_MOVED) && old->perm == dir->perm &&
+	       old->flags == (dir->flags & (uint16_t)~SK_NODE_SCRATCH) &&
+	       old->n_children == dir->n_children && sk_oid_eq(&old->oid, &dir->oid) &&
+	       sk_stat_same(&old->st, &dir->st);
 }
 
-static int make_trees(struct finish *f, struct sk_node *dir, const struct sk_state_node *old)
+/* *same: nothing at or below the folder differs from the old state. */
+static int make_trees(struct finish *f, struct sk_node *dir, bool *same)
 {
-	uint32_t at = 0;
+	const struct sk_state_node *old =
+	        dir->old == SK_STATE_NONE ? NULL : sk_state_node(f->scan->state, dir->old);
+	bool below = true;
 	int rc = 0;
 
-	if ((dir->flags & SK_NODE_VIRTUAL) && dir->n_children == 0)
+	if ((dir->flags & SK_NODE_ASIS) || ((dir->flags & SK_NODE_VIRTUAL) && !dir->n_children))
 		return 0; /* a sparse folder: its tree is the index's */
-	for (uint32_t i = 0; !rc && i < dir->n_children; i++) {
-		struct sk_node *kid = &dir->child[i];
-		const struct sk_state_node *o = old_child(f, old, kid, &at);
-
-		if (kid->mode == 040000)
-			rc = make_trees(f, kid, o);
-	}
+	for (uint32_t i = 0; !rc && i < dir->n_children; i++)
+		if (dir->child[i].mode == 040000)
+			rc = make_trees(f, &dir->child[i], &below);
 	if (!rc && unchanged(f, dir, old))
 		dir->oid = old->oid;
 	else if (!rc)
 		rc = build_tree(f, dir);
+	below = below && as_before(dir, old);
+	*same = *same && below;
 	dir->flags &= (uint16_t)~SK_NODE_SCRATCH;
+	if (below)
+		dir->flags |= SK_NODE_KEPT;
 	return rc;
 }
 
-static int finish_space(struct finish *f, struct sk_space *sp)
+static int set_path(struct finish *f, const struct sk_space *sp)
 {
-	const struct sk_state_node *old = NULL;
-	int rc;
-
 	sk_buf_clear(&f->path);
-	rc = sk_buf_adds(&f->path, sp->path);
-	if (!rc)
-		rc = drop(f, sp->root);
-	if (!rc && sp->old_root != SK_STATE_NONE)
-		old = sk_state_node(f->scan->state, sp->old_root);
-	return rc ? rc : make_trees(f, sp->root, old);
+	return sk_buf_adds(&f->path, sp->path);
+}
+
+static int drop_space(struct finish *f, struct sk_space *sp)
+{
+	int rc = set_path(f, sp);
+
+	return rc ? rc : drop(f, sp->root);
 }
 
 static int record_space(struct finish *f, struct sk_space *sp)
 {
-	sk_buf_clear(&f->path);
-	if (sk_buf_adds(&f->path, sp->path))
-		return SK_EIO;
-	return record(f, sp->root, false);
+	int rc = set_path(f, sp);
+
+	return rc ? rc : record(f, sp->root, false);
+}
+
+/* Whether any file or folder has other bits than the usual ones. */
+static bool odd_perms(const struct finish *f)
+{
+	const uint16_t want[3] = { f->meta->usual_file, f->meta->usual_exec, f->meta->usual_dir };
+
+	for (int class = 0; class < 3; class ++)
+		for (uint16_t i = 0; i < 4096; i++)
+			if (f->scan->perms[class][i] && i != want[class])
+				return true;
+	return false;
 }
 
 static int by_path(const void *a, const void *b)
@@ -271,27 +277,28 @@ static int take_nested(struct finish *f)
 
 int sk_scan_finish(struct sk_scan *scan)
 {
-	struct finish *f = calloc(1, sizeof *f);
+	struct finish f = { .scan = scan, .meta = &scan->snap->meta, .path = SK_BUF_INIT };
 	int rc = 0;
 
-	if (!f)
-		return sk_error_oom();
-	f->scan = scan;
-	f->meta = &scan->snap->meta;
-	for (struct sk_space *sp = scan->spaces; sp && !rc; sp = sp->next) {
-		rc = finish_space(f, sp);
-		count_perms(f, sp->root);
+	for (struct sk_space *sp = scan->spaces; sp && !rc && scan->gone + scan->barren;
+	     sp = sp->next)
+		rc = drop_space(&f, sp);
+	if (!scan->changed) {
+		f.meta->usual_file = usual(scan->perms[0], 0644);
+		f.meta->usual_exec = usual(scan->perms[1], 0755);
+		f.meta->usual_dir = usual(scan->perms[2], 0755);
 	}
-	f->meta->usual_file = usual(f->perms[0], 0644);
-	f->meta->usual_exec = usual(f->perms[1], 0755);
-	f->meta->usual_dir = usual(f->perms[2], 0755);
+	if (scan->virtuals || odd_perms(&f))
+		for (struct sk_space *sp = scan->spaces; sp && !rc; sp = sp->next)
+			rc = record_space(&f, sp);
+	if (!rc && scan->lazy)
+		rc = sk_partial_finish(scan);
 	for (struct sk_space *sp = scan->spaces; sp && !rc; sp = sp->next)
-		rc = record_space(f, sp);
+		rc = make_trees(&f, sp->root, &scan->snap->same);
 	if (!rc)
-		rc = take_nested(f);
-	sk_meta_sort(f->meta);
-	sk_buf_free(&f->path);
-	free(f);
+		rc = take_nested(&f);
+	sk_meta_sort(f.meta);
+	sk_buf_free(&f.path);
 	return rc;
 }
 

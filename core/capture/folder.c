@@ -1,9 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -12,33 +10,9 @@
 /* A .gitignore larger than this is not believed. */
 #define IGNORE_MAX (16u << 20)
 
-struct sk_name {
-	const char *name;
-	uint32_t len;
-	uint8_t type; /* DT_* */
-};
-
 struct pending { /* a sub-folder to push once the children stand where they stay */
 	uint32_t child;
 	struct sk_task task;
-};
-
-struct sk_list { /* of the folder at hand; kept from folder to folder */
-	struct sk_buf names, groups, nodes, pending, path;
-	bool git, ignore;           /* a .git, a .gitignore is in it */
-	bool any;                   /* it has any entry at all */
-	bool same;                  /* children so far are those of the old state */
-	uint32_t old_next, old_end; /* old children not met yet */
-	int fd;
-	struct sk_ignore *frame;
-};
-
-struct dirent64_raw {
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
 };
 
 void sk_list_free(struct sk_list *l)
@@ -46,6 +20,7 @@ void sk_list_free(struct sk_list *l)
 	if (!l)
 		return;
 	sk_buf_free(&l->names);
+	sk_buf_free(&l->text);
 	sk_buf_free(&l->groups);
 	sk_buf_free(&l->nodes);
 	sk_buf_free(&l->pending);
@@ -53,80 +28,17 @@ void sk_list_free(struct sk_list *l)
 	free(l);
 }
 
-static int name_compare(const char *a, size_t alen, const char *b, size_t blen)
-{
-	int d = memcmp(a, b, alen < blen ? alen : blen);
-
-	return d ? d : (alen > blen) - (alen < blen);
-}
-
-static int by_name(const void *x, const void *y)
-{
-	const struct sk_name *a = x, *b = y;
-
-	return name_compare(a->name, a->len, b->name, b->len);
-}
-
 static int by_node(const void *x, const void *y)
 {
 	const struct sk_node *a = x, *b = y;
 
-	return name_compare(a->name, a->name_len, b->name, b->name_len);
+	return sk_name_compare(a->name, a->name_len, b->name, b->name_len);
 }
 
 void sk_node_sort(struct sk_node *dir)
 {
 	if (dir->n_children > 1)
 		qsort(dir->child, dir->n_children, sizeof *dir->child, by_node);
-}
-
-static int take_name(struct sk_worker *w, const struct dirent64_raw *d)
-{
-	struct sk_list *l = w->list;
-	struct sk_name n = { .len = (uint32_t)strlen(d->name), .type = d->type };
-
-	if (d->name[0] == '.' && (n.len == 1 || (n.len == 2 && d->name[1] == '.')))
-		return 0;
-	l->any = true;
-	if (strcmp(d->name, ".git") == 0) {
-		l->git = true;
-		return 0;
-	}
-	if (strcmp(d->name, ".gitignore") == 0)
-		l->ignore = true;
-	n.name = sk_arena_copy(&w->arena, d->name, n.len);
-	return n.name ? sk_buf_add(&l->names, &n, sizeof n) : sk_error_oom();
-}
-
-static int list_folder(struct sk_worker *w, int fd)
-{
-	struct sk_list *l = w->list;
-	int rc = 0;
-
-	sk_buf_clear(&l->names);
-	l->git = l->ignore = l->any = false;
-	for (;;) {
-		long n = syscall(SYS_getdents64, fd, w->dents, SK_DENTS_MAX);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return sk_error_errno(SK_EIO, "cannot list a folder");
-		if (n == 0)
-			break;
-		for (long at = 0; at < n && !rc;) {
-			const struct dirent64_raw *d = (const void *)(w->dents + at);
-
-			at += d->reclen;
-			rc = take_name(w, d);
-		}
-		if (rc)
-			return rc;
-	}
-	if (l->names.len)
-		qsort(l->names.ptr, l->names.len / sizeof(struct sk_name), sizeof(struct sk_name),
-		      by_name);
-	return 0;
 }
 
 static bool also_has(const struct sk_scan *scan, const char *path, bool below)
@@ -168,60 +80,78 @@ static bool ignored(const struct sk_task *t, const struct sk_list *l, size_t nam
 	                       dir) == SK_IGNORED;
 }
 
+/* See partial.c. */
+static int tracked(struct sk_worker *w, const struct sk_task *t, const struct sk_group *g,
+                   const struct sk_state_node *o, bool *out)
+{
+	size_t lo = 0, hi = 0;
+	int rc = 0;
+
+	*out = g || (t->lazy && o && w->list->same_rules);
+	if (!*out && t->lazy) {
+		rc = sk_partial_tracked(w, t, w->list->path.ptr, &lo, &hi);
+		*out = !rc && lo < hi;
+	}
+	return rc;
+}
+
 /* Folder: 0 not entered, 1 entered, 2 entered for what is tracked or asked for in it. */
-static int enter(const struct sk_worker *w, const struct sk_task *t, const struct sk_group *g,
-                 size_t name_off)
+static int enter(struct sk_worker *w, const struct sk_task *t, const struct sk_group *g,
+                 const struct sk_state_node *o, size_t name_off, int *how)
 {
 	const struct sk_scan *scan = w->scan;
 	const struct sk_list *l = w->list;
 	const char *path = l->path.ptr;
-	bool out;
+	bool known;
+	int rc;
 
+	*how = 0;
 	if (sk_strv_has(&scan->own, path))
 		return 0;
-	if (scan->also.n && also_has(scan, path, true))
-		return t->forced || ignored(t, l, name_off, true) ? 2 : 1;
+	if (scan->also.n && also_has(scan, path, true)) {
+		*how = t->forced || ignored(t, l, name_off, true) ? 2 : 1;
+		return 0;
+	}
 	if (!covered(scan, path, l->path.len, true))
 		return 0;
-	out = t->forced || ignored(t, l, name_off, true);
-	if (!out)
-		return 1;
-	if (g)
-		return 2;
-	return scan->include && (sk_patterns_match(scan->include, path, l->path.len, true) ||
-	                         sk_patterns_below(scan->include, path, l->path.len))
-	               ? 2
-	               : 0;
+	if (!t->forced && !ignored(t, l, name_off, true)) {
+		*how = 1;
+		return 0;
+	}
+	rc = tracked(w, t, g, o, &known);
+	if (rc)
+		return rc;
+	if (known || (scan->include && (sk_patterns_match(scan->include, path, l->path.len, true) ||
+	                                sk_patterns_below(scan->include, path, l->path.len))))
+		*how = 2;
+	return 0;
 }
 
-static bool wanted(const struct sk_worker *w, const struct sk_task *t, const struct sk_group *g,
-                   size_t name_off)
+static int wanted(struct sk_worker *w, const struct sk_task *t, const struct sk_group *g,
+                  const struct sk_state_node *o, size_t name_off, bool *yes)
 {
 	const struct sk_scan *scan = w->scan;
 	const struct sk_list *l = w->list;
+	int rc;
 
-	if (scan->also.n && also_has(scan, l->path.ptr, false))
-		return true;
-	if (!covered(scan, l->path.ptr, l->path.len, false))
-		return false;
-	if (g || (!t->forced && !ignored(t, l, name_off, false)))
-		return true;
-	return scan->include && sk_patterns_match(scan->include, l->path.ptr, l->path.len, false);
+	*yes = scan->also.n && also_has(scan, l->path.ptr, false);
+	if (*yes || !covered(scan, l->path.ptr, l->path.len, false))
+		return 0;
+	*yes = g || (!t->forced && !ignored(t, l, name_off, false));
+	if (*yes)
+		return 0;
+	rc = tracked(w, t, g, o, yes);
+	if (!rc && !*yes)
+		*yes = scan->include &&
+		       sk_patterns_match(scan->include, l->path.ptr, l->path.len, false);
+	return rc;
 }
 
-static size_t old_files(const struct sk_scan *scan, const struct sk_state_node *n, int depth)
+/* In a partial scan: a folder of the old state is none any more, or left out now. */
+static void lost_folder(struct sk_worker *w, const struct sk_state_node *o)
 {
-	size_t files = 0;
-
-	if (n->mode != 040000)
-		return 1;
-	for (uint32_t i = 0; i < n->n_children && depth < 4096; i++) {
-		const struct sk_state_node *kid = sk_state_node(scan->state, n->first_child + i);
-
-		if (kid && n->first_child + i > 0)
-			files += old_files(scan, kid, depth + 1);
-	}
-	return files;
+	if (w->list->partial && o && o->mode == 040000 && !(o->flags & SK_NODE_VIRTUAL))
+		w->less += sk_state_count(w->scan->state, o);
 }
 
 /* The old node of that name; those passed over are gone, and counted so. */
@@ -233,7 +163,7 @@ static const struct sk_state_node *old_of(struct sk_worker *w, const char *name,
 
 	for (; l->old_next < l->old_end; l->old_next++) {
 		const struct sk_state_node *o = sk_state_node(state, l->old_next);
-		int d = o ? name_compare(sk_state_name(state, o), o->name_len, name, len) : -1;
+		int d = o ? sk_name_compare(sk_state_name(state, o), o->name_len, name, len) : -1;
 
 		if (d > 0)
 			return NULL;
@@ -242,7 +172,8 @@ static const struct sk_state_node *old_of(struct sk_worker *w, const char *name,
 			return o;
 		}
 		l->same = false;
-		w->changed += o ? old_files(w->scan, o, 0) : 1;
+		lost_folder(w, o);
+		w->changed += o ? sk_state_count(state, o) : 1;
 	}
 	return NULL;
 }
@@ -252,31 +183,85 @@ static int add_node(struct sk_list *l, const struct sk_node *node)
 	return sk_buf_add(&l->nodes, node, sizeof *node);
 }
 
+/* A name that lasts as long as the snapshot. */
+static const char *lasting(struct sk_worker *w, const struct sk_name *n,
+                           const struct sk_state_node *o)
+{
+	return o ? sk_state_name(w->scan->state, o) : sk_arena_copy(&w->arena, n->name, n->len);
+}
+
+int sk_folder_later(struct sk_list *l, const struct sk_node *node, const struct sk_task *task)
+{
+	struct pending p = { .child = (uint32_t)(l->nodes.len / sizeof *node), .task = *task };
+
+	return add_node(l, node) ? SK_EIO : sk_buf_add(&l->pending, &p, sizeof p);
+}
+
+/* A partial scan leaves a folder alone that nothing changed at or below. */
+static int push_partial(struct sk_worker *w, struct sk_node *node, const struct sk_state_node *o,
+                        struct sk_task *task)
+{
+	const char *path = w->list->path.ptr;
+	enum sk_touched how = sk_partial_touched(w->scan, path);
+
+	if (o && o->mode == 040000 && how == SK_UNTOUCHED) {
+		node->flags = o->flags | SK_NODE_ASIS;
+		node->perm = o->perm;
+		node->oid = o->oid;
+		node->st = o->st;
+		return add_node(w->list, node);
+	}
+	task->partial = o && o->mode == 040000 && how != SK_TOUCHED_ALL;
+	if (!task->partial)
+		lost_folder(w, o);
+	return sk_folder_later(w->list, node, task);
+}
+
 static int add_folder(struct sk_worker *w, const struct sk_task *t, const struct sk_name *n,
-                      const struct sk_group *g, bool forced)
+                      const struct sk_group *g, size_t name_off)
 {
 	struct sk_list *l = w->list;
-	struct sk_node node = { .name = n->name, .name_len = n->len, .mode = 040000 };
-	struct pending p = { .child = (uint32_t)(l->nodes.len / sizeof node) };
+	struct sk_node node = { .name_len = n->len, .mode = 040000, .old = SK_STATE_NONE };
+	struct sk_task task = { .space = t->space, .old = SK_STATE_NONE };
 	uint32_t number = SK_STATE_NONE;
 	const struct sk_state_node *o = old_of(w, n->name, n->len, &number);
+	int how, rc = enter(w, t, g, o, name_off, &how);
 
+	if (rc)
+		return rc;
+	if (how && sk_name_refused(n->name, n->len)) {
+		how = 0;
+		rc = sk_skip(w, l->path.ptr, "git cannot store this name", true);
+	}
+	if (!how) {
+		lost_folder(w, o);
+		l->same = l->same && !o;
+		w->changed += o ? sk_state_count(w->scan->state, o) : 0;
+		w->left |= sk_strv_has(&w->scan->own, l->path.ptr);
+		return rc;
+	}
 	if (!o)
 		l->same = false;
 	else if (o->mode != 040000)
-		w->changed++;
-	p.task = (struct sk_task){ .space = t->space, .old = SK_STATE_NONE, .forced = forced };
+		w->changed += o->mode != 0160000;
+	task.forced = how == 2;
 	if (o && o->mode == 040000)
-		p.task.old = number;
+		node.old = task.old = number;
 	if (g) {
-		p.task.lo = g->lo;
-		p.task.hi = g->hi;
-		p.task.sparse = g->sparse;
-		p.task.tree = g->oid;
+		task.lo = g->lo;
+		task.hi = g->hi;
+		task.sparse = g->sparse;
+		task.tree = g->oid;
 	}
-	if (add_node(l, &node))
-		return SK_EIO;
-	return sk_buf_add(&l->pending, &p, sizeof p);
+	node.name = lasting(w, n, o);
+	if (!node.name)
+		return sk_error_oom();
+	task.lazy = t->lazy && o && o->mode == 040000;
+	if (t->lazy && !task.lazy)
+		rc = sk_partial_tracked(w, t, l->path.ptr, &task.lo, &task.hi);
+	if (rc)
+		return rc;
+	return t->partial ? push_partial(w, &node, o, &task) : sk_folder_later(l, &node, &task);
 }
 
 /* What the blob may be expected to be; NULL: no idea, it has to be read. */
@@ -334,36 +319,59 @@ static int settle(struct sk_worker *w, const struct sk_task *t, struct sk_node *
 	return sk_read_node(w, w->list->fd, path, node, st, o && w->scan->trusted ? &o->oid : NULL);
 }
 
+static void count_file(struct sk_worker *w, const struct sk_node *node,
+                       const struct sk_state_node *o)
+{
+	int class = node->mode == 0100644 ? 0 : node->mode == 0100755 ? 1 : -1;
+
+	w->files++;
+	if (class >= 0)
+		w->perms[class][node->perm & 07777]++;
+	if (!o || o->mode != node->mode || !sk_oid_eq(&o->oid, &node->oid)) {
+		w->list->same = false;
+		w->changed++;
+	} else if (o->perm != node->perm) {
+		w->changed++;
+	}
+	w->list->moved |= !o || o->perm != node->perm || o->flags != node->flags ||
+	                  !sk_stat_same(&o->st, &node->st);
+}
+
 static int add_file(struct sk_worker *w, const struct sk_task *t, const struct sk_name *n,
                     const struct sk_group *g, size_t name_off)
 {
 	struct sk_list *l = w->list;
 	struct sk_node node = { .name = n->name, .name_len = n->len };
-	const struct sk_state_node *o;
 	uint32_t number = 0;
+	const struct sk_state_node *o = old_of(w, n->name, n->len, &number);
 	struct stat st;
-	int rc;
+	bool yes = false;
+	int rc = wanted(w, t, g, o, name_off, &yes);
 
-	if (!wanted(w, t, g, name_off))
-		return 0;
-	if (sk_name_refused(n->name, n->len))
-		return sk_skip(w, l->path.ptr, "git cannot store this name", true);
-	if (fstatat(l->fd, n->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : sk_skip(w, l->path.ptr, "cannot be examined", true);
-	o = old_of(w, n->name, n->len, &number);
-	rc = settle(w, t, &node, g, o, &st);
+	if (rc)
+		return rc;
+	lost_folder(w, o);
+	if (!yes) {
+		rc = SK_ENO;
+	} else if (sk_name_refused(n->name, n->len)) {
+		rc = sk_skip(w, l->path.ptr, "git cannot store this name", true);
+		rc = rc ? rc : SK_ENO;
+	} else if (fstatat(l->fd, n->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		rc = errno == ENOENT ? 0 : sk_skip(w, l->path.ptr, "cannot be examined", true);
+		rc = rc ? rc : SK_ENO;
+		w->left = true;
+	} else {
+		rc = settle(w, t, &node, g, o, &st);
+		w->left |= rc != 0;
+	}
 	if (rc) {
-		l->same = false;
+		l->same = l->same && !o;
+		w->changed += o ? sk_state_count(w->scan->state, o) : 0;
 		return rc == SK_ENO ? 0 : rc;
 	}
-	w->files++;
-	if (!o || o->mode != node.mode || !sk_oid_eq(&o->oid, &node.oid)) {
-		l->same = false;
-		w->changed++;
-	} else if (o->perm != node.perm) {
-		w->changed++;
-	}
-	return add_node(l, &node);
+	count_file(w, &node, o);
+	node.name = lasting(w, n, o);
+	return node.name ? add_node(l, &node) : sk_error_oom();
 }
 
 static const char *kind_of(uint8_t type)
@@ -387,21 +395,16 @@ static int one_name(struct sk_worker *w, const struct sk_task *t, const struct s
 {
 	struct sk_list *l = w->list;
 	uint8_t type = type_of(l->fd, n);
-	int how;
 
 	switch (type) {
 	case DT_DIR:
-		how = enter(w, t, g, name_off);
-		if (!how)
-			return 0;
-		if (sk_name_refused(n->name, n->len))
-			return sk_skip(w, l->path.ptr, "git cannot store this name", true);
-		return add_folder(w, t, n, g, how == 2);
+		return add_folder(w, t, n, g, name_off);
 	case DT_REG:
 	case DT_LNK:
 		return add_file(w, t, n, g, name_off);
 	case DT_UNKNOWN:
-		return 0; /* it went away */
+		w->left = true; /* it went away */
+		return 0;
 	default:
 		if (!g && (t->forced || ignored(t, l, name_off, false)))
 			return 0;
@@ -422,9 +425,14 @@ static int absent_group(struct sk_worker *w, const struct sk_task *t, const stru
 
 	if (rc || !any)
 		return rc;
+	node.old = SK_STATE_NONE;
+	w->virtuals++;
 	o = old_of(w, node.name, node.name_len, &number);
-	if (!o || o->mode != node.mode || (node.mode != 040000 && !sk_oid_eq(&o->oid, &node.oid)))
+	if (!o || o->mode != node.mode || !(o->flags & SK_NODE_VIRTUAL) ||
+	    (node.mode != 040000 && !sk_oid_eq(&o->oid, &node.oid))) {
 		l->same = false;
+		l->moved = true;
+	}
 	if (node.mode == 040000)
 		l->same = false; /* its old children are not walked: build the tree again */
 	return add_node(l, &node);
@@ -453,7 +461,7 @@ static int join(struct sk_worker *w, const struct sk_task *t)
 	for (size_t i = 0, k = 0; !rc && (i < nn || k < ng);) {
 		int d = i == nn   ? 1
 		        : k == ng ? -1
-		                  : name_compare(n[i].name, n[i].len, g[k].name, g[k].len);
+		                  : sk_name_compare(n[i].name, n[i].len, g[k].name, g[k].len);
 
 		if (d > 0) {
 			rc = absent_group(w, t, &g[k++]);
@@ -468,7 +476,8 @@ static int join(struct sk_worker *w, const struct sk_task *t)
 	return rc;
 }
 
-static int push_folders(struct sk_worker *w, const struct sk_task *t, struct sk_node *dir)
+static int push_folders(struct sk_worker *w, const struct sk_task *t, struct sk_node *dir,
+                        bool same_rules)
 {
 	struct sk_list *l = w->list;
 	const struct pending *p = (const void *)l->pending.ptr;
@@ -479,6 +488,7 @@ static int push_folders(struct sk_worker *w, const struct sk_task *t, struct sk_
 		struct sk_task task = p[i].task;
 
 		task.node = &dir->child[p[i].child];
+		task.same_rules = same_rules;
 		rc = set_path(l, t, task.node->name, task.node->name_len, &off);
 		if (!rc)
 			rc = sk_scan_push(w->scan, &task, l->path.ptr, l->frame);
@@ -497,6 +507,7 @@ static int read_ignore(struct sk_worker *w, const struct sk_task *t)
 	/* git does not follow a .gitignore that is a link either */
 	fd = l->ignore ? openat(l->fd, ".gitignore", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 	               : -1;
+	l->same_rules = fd < 0 && sk_names_same_rules(w, t, NULL);
 	if (fd < 0)
 		return 0;
 	(void)close(fd);
@@ -504,6 +515,7 @@ static int read_ignore(struct sk_worker *w, const struct sk_task *t)
 	if (rc == 0) {
 		struct sk_ignore *frame = NULL;
 
+		l->same_rules = sk_names_same_rules(w, t, &text);
 		rel += *rel == '/';
 		rc = sk_ignore_push(t->frame, rel, sk_buf_str(&text), text.len, &frame);
 		if (!rc) {
@@ -532,6 +544,7 @@ static int open_folder(struct sk_worker *w, struct sk_task *t)
 		return -rc;
 	}
 	t->node->flags |= SK_NODE_GONE;
+	w->gone++;
 	if (why == EACCES || why == EPERM || why == EIO) {
 		errno = why;
 		rc = sk_skip(w, t->path, strerror(why), true);
@@ -555,46 +568,130 @@ static int keep_children(struct sk_worker *w, struct sk_node *dir)
 	return 0;
 }
 
+/* In a partial scan the folder's own files stand anew, so the old ones count no more. */
+static void count_less(struct sk_worker *w, const struct sk_state_node *old)
+{
+	for (uint32_t i = 0; i < old->n_children; i++) {
+		const struct sk_state_node *o = sk_state_node(w->scan->state, old->first_child + i);
+
+		if (o && (o->mode != 040000 || (o->flags & SK_NODE_VIRTUAL)))
+			w->less += sk_state_count(w->scan->state, o);
+	}
+}
+
+static void begin_folder(struct sk_worker *w, const struct sk_state_node *old, bool partial)
+{
+	struct sk_list *l = w->list;
+
+	sk_buf_clear(&l->nodes);
+	sk_buf_clear(&l->pending);
+	l->partial = partial;
+	l->moved = false;
+	l->same = old != NULL;
+	l->old_next = old ? old->first_child : 0;
+	l->old_end = old ? old->first_child + old->n_children : 0;
+	if (partial && old)
+		count_less(w, old);
+}
+
+/* What remains to be said once all children are known. */
+static void end_folder(struct sk_worker *w, struct sk_task *t)
+{
+	struct sk_list *l = w->list;
+	struct sk_node *dir = t->node;
+	uint32_t number = 0;
+
+	(void)old_of(w, "\377\377\377\377", 4, &number); /* after every name: the rest */
+	if (l->old_next < l->old_end)
+		l->same = false;
+	if (l->ignore && !sk_node_child(dir, ".gitignore", 10))
+		dir->flags |= SK_NODE_RULES | SK_NODE_LIST;
+	dir->flags |= SK_NODE_SEEN;
+	if (w->left || (l->git && *t->path))
+		dir->flags |= SK_NODE_LIST;
+	if (l->same)
+		dir->flags |= SK_NODE_SAME;
+	if (l->moved)
+		dir->flags |= SK_NODE_MOVED;
+	if (!l->any)
+		dir->flags |= SK_NODE_BARREN;
+	w->barren += dir->n_children == 0;
+	w->perms[2][dir->perm & 07777]++;
+}
+
 static int walk_folder(struct sk_worker *w, struct sk_task *t)
 {
 	struct sk_list *l = w->list;
 	const struct sk_state_node *old =
 	        t->old == SK_STATE_NONE ? NULL : sk_state_node(w->scan->state, t->old);
-	uint32_t number = 0;
 	int rc;
 
-	sk_buf_clear(&l->groups);
-	sk_buf_clear(&l->nodes);
-	sk_buf_clear(&l->pending);
-	l->same = old != NULL;
-	l->old_next = old ? old->first_child : 0;
-	l->old_end = old ? old->first_child + old->n_children : 0;
+	begin_folder(w, old, t->partial);
 	rc = read_ignore(w, t);
 	if (!rc)
-		rc = sk_groups(w, t, &l->groups);
-	if (!rc)
 		rc = join(w, t);
-	if (!rc) {
-		(void)old_of(w, "\377\377\377\377", 4, &number); /* after every name: the rest */
-		if (l->old_next < l->old_end)
-			l->same = false;
-		rc = keep_children(w, t->node);
-	}
 	if (!rc)
-		rc = push_folders(w, t, t->node);
-	if (!rc && l->same)
-		t->node->flags |= SK_NODE_SAME;
-	if (!rc && !l->any)
-		t->node->flags |= SK_NODE_BARREN;
+		rc = keep_children(w, t->node);
+	if (!rc) {
+		end_folder(w, t);
+		rc = push_folders(w, t, t->node, l->same_rules);
+	}
 	sk_ignore_unref(l->frame);
 	l->frame = NULL;
 	return rc;
 }
 
-int sk_scan_folder(struct sk_worker *w, struct sk_task *t)
+/* Something changed below, nothing in it: its children are those of the state. */
+static int pass_folder(struct sk_worker *w, struct sk_task *t)
+{
+	struct sk_list *l = w->list;
+	int rc;
+
+	sk_buf_clear(&l->nodes);
+	sk_buf_clear(&l->pending);
+	l->ignore = false;
+	rc = sk_partial_pass(w, t);
+	if (!rc)
+		rc = read_ignore(w, t);
+	if (!rc)
+		rc = keep_children(w, t->node);
+	if (!rc)
+		rc = push_folders(w, t, t->node, l->same_rules);
+	sk_ignore_unref(l->frame);
+	l->frame = NULL;
+	return rc;
+}
+
+static int enter_folder(struct sk_worker *w, struct sk_task *t)
 {
 	bool inner = strcmp(t->path, t->space->path) != 0, nested = false;
+	int64_t before = sk_stamp_clock();
+	struct sk_list *l = w->list;
 	struct stat st;
+	int rc;
+
+	w->left = false;
+	if (t->partial && sk_partial_passes(w, t))
+		return pass_folder(w, t);
+	if (fstat(l->fd, &st) < 0)
+		return sk_error_errno(SK_EIO, "cannot examine the folder '%s'", t->path);
+	t->node->perm = (uint16_t)(st.st_mode & 07777);
+	sk_stat_from(&t->node->st, &st);
+	if (sk_stamp_racy(&t->node->st, before))
+		t->node->flags |= SK_NODE_RACY;
+	sk_buf_clear(&l->groups);
+	rc = t->lazy ? 0 : sk_groups(w, t, &l->groups);
+	if (!rc)
+		rc = sk_names(w, t, &st);
+	if (!rc && inner && (!t->lazy || l->git))
+		rc = sk_nested_open(w, t, l->git, l->any, &nested);
+	if (!rc && !nested)
+		rc = walk_folder(w, t);
+	return rc;
+}
+
+int sk_scan_folder(struct sk_worker *w, struct sk_task *t)
+{
 	int fd, rc;
 
 	if (!w->list) {
@@ -606,13 +703,7 @@ int sk_scan_folder(struct sk_worker *w, struct sk_task *t)
 	if (fd < 0)
 		return fd == -SK_ENO ? 0 : -fd;
 	w->list->fd = fd;
-	if (fstat(fd, &st) == 0)
-		t->node->perm = (uint16_t)(st.st_mode & 07777);
-	rc = list_folder(w, fd);
-	if (!rc && inner)
-		rc = sk_nested_open(w, t, w->list->git, w->list->any, &nested);
-	if (!rc && !nested)
-		rc = walk_folder(w, t);
+	rc = enter_folder(w, t);
 	(void)close(fd);
 	return rc;
 }

@@ -32,6 +32,11 @@ static int add_space(struct sk_worker *w, struct sk_task *t, git_repository *git
 
 	if (!sp)
 		return sk_error_oom();
+	if (scan->lazy) {
+		free(sp);
+		scan->retreat = true;
+		return sk_error(SK_EBUSY, "a new repository inside");
+	}
 	sp->nested = true;
 	sp->head = *head;
 	sp->path = strdup(t->path);
@@ -47,6 +52,7 @@ static int add_space(struct sk_worker *w, struct sk_task *t, git_repository *git
 	}
 	sp->root->name = "";
 	sp->root->mode = 040000;
+	sp->root->old = sp->old_root;
 	rc = sk_buf_addf(&index, "%sindex", git_repository_path(git));
 	if (!rc && sk_index_read(index.ptr, &sp->index)) {
 		sk_warn("%s", sk_error_message());
@@ -86,6 +92,7 @@ static int open_nested(struct sk_worker *w, struct sk_task *t, bool *is)
 	*is = true;
 	if (git_repository_is_bare(git) || same_common_folder(w->scan->repo, git)) {
 		t->node->flags |= SK_NODE_GONE;
+		w->gone++;
 		rc = sk_skip(w, t->path, "another worktree of this repository, protected by itself",
 		             false);
 		goto out;
@@ -95,6 +102,7 @@ static int open_nested(struct sk_worker *w, struct sk_task *t, bool *is)
 		link_node(t, &head);
 	} else {
 		t->node->flags |= SK_NODE_GONE;
+		w->gone++;
 	}
 	rc = add_space(w, t, git, &head);
 out:
@@ -116,6 +124,8 @@ int sk_nested_open(struct sk_worker *w, struct sk_task *t, bool git, bool any, b
 		*is = nested;
 		return rc;
 	}
+	if (t->lazy) /* the state has a folder here, no submodule */
+		return 0;
 	e = sk_index_find(t->space->index, rel, strlen(rel), 0);
 	if (!e || e->mode != 0160000)
 		return 0;

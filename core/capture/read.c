@@ -29,7 +29,7 @@ bool sk_stat_same(const struct sk_stat *a, const struct sk_stat *b)
 	       a->size == b->size;
 }
 
-static int64_t clock_ns(void)
+int64_t sk_stamp_clock(void)
 {
 	struct timespec ts;
 
@@ -37,8 +37,7 @@ static int64_t clock_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* `before`: the clock when reading began. */
-static bool racy(const struct sk_stat *st, int64_t before)
+bool sk_stamp_racy(const struct sk_stat *st, int64_t before)
 {
 	int64_t newest = st->ctime_ns > st->mtime_ns ? st->ctime_ns : st->mtime_ns;
 	int64_t grain = st->ctime_ns % 1000000000LL == 0 ? GRAIN_COARSE_NS : GRAIN_FINE_NS;
@@ -49,6 +48,7 @@ static bool racy(const struct sk_stat *st, int64_t before)
 int sk_skip(struct sk_worker *w, const char *path, const char *reason, bool unreadable)
 {
 	w->unreadable += unreadable;
+	w->left = true;
 	return sk_meta_add(&w->meta, 'S', path, 0, reason);
 }
 
@@ -75,7 +75,7 @@ static int keep_bytes(struct sk_worker *w, const void *data, size_t len, const s
 static int read_link(struct sk_worker *w, int dirfd, const char *path, struct sk_node *node,
                      const struct sk_oid *known)
 {
-	int64_t before = clock_ns();
+	int64_t before = sk_stamp_clock();
 	struct stat st;
 	ssize_t n = readlinkat(dirfd, node->name, w->buffer, PATH_MAX);
 	int rc;
@@ -86,7 +86,7 @@ static int read_link(struct sk_worker *w, int dirfd, const char *path, struct sk
 	if (rc)
 		return rc;
 	sk_stat_from(&node->st, &st);
-	node->flags = racy(&node->st, before) || !S_ISLNK(st.st_mode) ? SK_NODE_RACY : 0;
+	node->flags = sk_stamp_racy(&node->st, before) || !S_ISLNK(st.st_mode) ? SK_NODE_RACY : 0;
 	return 0;
 }
 
@@ -123,7 +123,7 @@ static int read_file(struct sk_worker *w, int fd, const char *path, struct sk_no
 	int rc;
 
 	for (int i = 0; i < TRIES; i++) {
-		int64_t before = clock_ns();
+		int64_t before = sk_stamp_clock();
 
 		if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 			return skip_errno(w, path, errno);
@@ -142,7 +142,7 @@ static int read_file(struct sk_worker *w, int fd, const char *path, struct sk_no
 			node->st = last;
 			node->perm = (uint16_t)(st.st_mode & 07777);
 			node->mode = st.st_mode & 0100 ? 0100755 : 0100644;
-			node->flags = racy(&last, before) ? SK_NODE_RACY : 0;
+			node->flags = sk_stamp_racy(&last, before) ? SK_NODE_RACY : 0;
 			return 0;
 		}
 	}

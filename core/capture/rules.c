@@ -97,6 +97,53 @@ static int excludes_file(const struct sk_repo *repo, char **out)
 	return n < 0 ? sk_error_oom() : 0;
 }
 
+static void hash_text(struct sk_hash *h, const char *text, size_t len)
+{
+	uint64_t n = len;
+
+	sk_hash_update(h, &n, sizeof n);
+	sk_hash_update(h, text, len);
+}
+
+static bool hash_file(struct sk_hash *h, const char *path)
+{
+	struct sk_buf text = SK_BUF_INIT;
+	int rc = sk_read_file(AT_FDCWD, path, 16u << 20, &text);
+
+	hash_text(h, rc == SK_ENO ? "-" : "+", 1);
+	hash_text(h, sk_buf_str(&text), text.len);
+	sk_buf_free(&text);
+	return rc == 0 || rc == SK_ENO;
+}
+
+void sk_rules_print(const struct sk_scan *scan, struct sk_oid *out)
+{
+	const struct sk_config *config = scan->repo->config;
+	const struct sk_strv *const given[] = { &config->backup.paths, &config->backup.exclude,
+		                                &config->backup.include_ignored, &scan->own };
+	bool icase = config_bool(scan->repo, "core.ignorecase", false);
+	char *global = NULL, *info = NULL;
+	struct sk_hash h;
+
+	memset(out, 0, sizeof *out);
+	if (excludes_file(scan->repo, &global))
+		return;
+	if (asprintf(&info, "%s/info/exclude", scan->repo->commondir) < 0)
+		info = NULL;
+	sk_hash_init(&h);
+	hash_text(&h, icase ? "rules 1 i" : "rules 1", icase ? 9 : 7);
+	sk_hash_update(&h, &config->backup.max_file_size, sizeof config->backup.max_file_size);
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+		hash_text(&h, "list", 4);
+		for (size_t k = 0; k < given[i]->n; k++)
+			hash_text(&h, given[i]->item[k], strlen(given[i]->item[k]));
+	}
+	if (info && hash_file(&h, global) && hash_file(&h, info))
+		sk_hash_final(&h, out);
+	free(global);
+	free(info);
+}
+
 int sk_rules_outside(const struct sk_repo *repo, const char *commondir, struct sk_ignore **out)
 {
 	char *global = NULL, *info = NULL;

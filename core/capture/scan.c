@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 struct sk_chunk {
@@ -202,6 +204,12 @@ static int workers_close(struct sk_scan *scan, struct sk_worker *w, size_t n)
 			rc = sk_meta_add(&snap->meta, m->path[k].kind, m->path[k].path,
 			                 m->path[k].mode, m->path[k].reason);
 		snap->files += w[i].files;
+		snap->files -= w[i].less;
+		scan->gone += w[i].gone;
+		scan->barren += w[i].barren;
+		scan->virtuals += w[i].virtuals;
+		for (size_t k = 0; k < 3 * 4096; k++)
+			scan->perms[k / 4096][k % 4096] += w[i].perms[k / 4096][k % 4096];
 		snap->changed += w[i].changed;
 		snap->unreadable += w[i].unreadable;
 		priv->arena[priv->n++] = w[i].arena;
@@ -261,6 +269,7 @@ static int snapshot_new(size_t workers, struct sk_snapshot **out)
 	}
 	snap->root->name = "";
 	snap->root->mode = 040000;
+	snap->root->old = SK_STATE_NONE;
 	*out = snap;
 	return 0;
 }
@@ -280,19 +289,53 @@ void sk_snapshot_free(struct sk_snapshot *snap)
 	}
 	free(snap->nested);
 	sk_meta_clear(&snap->meta);
+	sk_state_free(snap->state);
 	free(priv->arena);
 	free(priv);
 	free(snap->root);
 	free(snap);
 }
 
+static int read_index(struct sk_scan *scan, struct sk_space *sp)
+{
+	char *path = NULL;
+	int rc = sk_repo_index_path(scan->repo, &path);
+
+	if (!rc && sk_index_read(path, &sp->index)) {
+		/* an unreadable index must not stop a backup: everything counts as untracked */
+		sk_warn("%s", sk_error_message());
+		rc = sk_index_read("", &sp->index);
+	}
+	free(path);
+	return rc;
+}
+
+/* A name that comes or goes changes the times of its folder, at once and by a clock that is ours.
+ * POSIX says so; of these filesystems it is known. */
+static bool times_tell(const struct sk_repo *repo)
+{
+	struct statfs fs;
+
+	if (fstatfs(repo->wtfd, &fs) < 0)
+		return false;
+	switch ((unsigned)fs.f_type) {
+	case EXT4_SUPER_MAGIC: /* ext2 and ext3 too */
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int open_outer(struct sk_scan *scan)
 {
-	const struct sk_repo *repo = scan->repo;
 	struct sk_space *sp = calloc(1, sizeof *sp);
 	struct sk_task task = { .space = sp };
-	char *path = NULL;
-	int rc;
+	struct stat st;
+	int rc = 0;
 
 	if (!sp)
 		return sk_error_oom();
@@ -300,22 +343,34 @@ static int open_outer(struct sk_scan *scan)
 	sp->root = scan->snap->root;
 	sp->path = strdup("");
 	sp->old_root = scan->state ? sk_state_root(scan->state, "") : SK_STATE_NONE;
+	sp->root->old = sp->old_root;
 	if (!sp->path)
 		return sk_error_oom();
-	rc = sk_repo_index_path(repo, &path);
-	if (!rc && sk_index_read(path, &sp->index)) {
-		/* an unreadable index must not stop a backup: everything counts as untracked */
-		sk_warn("%s", sk_error_message());
-		rc = sk_index_read("", &sp->index);
+	if (fstat(scan->repo->wtfd, &st) < 0)
+		return sk_error_errno(SK_EIO, "cannot examine '%s'", scan->repo->worktree);
+	scan->dev = (uint64_t)st.st_dev;
+	sk_rules_print(scan, &scan->snap->facts.rules);
+	if (scan->state && !sk_oid_is_zero(&scan->snap->facts.rules)) {
+		task.same_rules =
+		        sk_oid_eq(&scan->snap->facts.rules, &sk_state_facts(scan->state)->rules);
+		scan->folder_times = times_tell(scan->repo);
 	}
-	free(path);
+	if (!scan->plain && task.same_rules && scan->folder_times)
+		sk_partial_begin(scan);
+	task.lazy = scan->lazy;
+	task.partial = scan->changed != NULL;
+	if (!task.lazy)
+		rc = read_index(scan, sp);
 	if (!rc)
-		rc = sk_rules_outside(repo, repo->commondir, &sp->ignore);
+		rc = sk_rules_outside(scan->repo, scan->repo->commondir, &sp->ignore);
 	if (rc)
 		return rc;
-	sp->seed = !scan->state && sk_rules_no_conversion(repo, sp->index);
+	if (sp->index) {
+		sp->seed = !scan->state && sk_rules_no_conversion(scan->repo, sp->index);
+		scan->snap->facts.index = sp->index->checksum;
+		task.hi = sp->index->n;
+	}
 	task.node = sp->root;
-	task.hi = sp->index->n;
 	task.old = sp->old_root;
 	return sk_scan_push(scan, &task, "", sp->ignore);
 }
@@ -338,41 +393,73 @@ static void scan_close(struct sk_scan *scan)
 			free(sp->root);
 		free(sp);
 	}
+	if (scan->old_meta)
+		sk_meta_clear(scan->old_meta);
+	free(scan->old_meta);
 	sk_rules_close(scan);
-	sk_state_free(scan->state);
+	sk_snapshot_free(scan->snap);
+	(void)pthread_mutex_destroy(&scan->index_lock);
 	(void)pthread_mutex_destroy(&scan->lock);
 	(void)pthread_cond_destroy(&scan->work);
 }
 
-int sk_scan(const struct sk_repo *repo, const struct sk_scan_opts *opts, struct sk_snapshot **out)
+static int run(struct sk_scan *scan)
 {
-	struct sk_scan scan = { .repo = repo, .opts = opts };
-	size_t workers = thread_count(opts);
+	size_t workers = thread_count(scan->opts);
+	struct sk_state *state = NULL;
+	int rc = sk_state_load(scan->repo, &state);
+
+	if (rc && rc != SK_ENO)
+		return rc;
+	rc = snapshot_new(workers, &scan->snap);
+	if (rc) {
+		sk_state_free(state);
+		return rc;
+	}
+	scan->snap->state = scan->state = state;
+	scan->snap->same = state != NULL;
+	scan->trusted = state && sk_state_trusted(state);
+	rc = sk_rules_open(scan);
+	if (!rc)
+		rc = open_outer(scan);
+	if (!rc)
+		rc = run_workers(scan, scan->changed ? 1 : workers);
+	if (!rc)
+		rc = sk_scan_finish(scan);
+	if (!rc && scan->opts->staged)
+		rc = sk_scan_staged(scan);
+	return rc;
+}
+
+static int scan_once(const struct sk_repo *repo, const struct sk_scan_opts *opts, bool plain,
+                     struct sk_snapshot **out, bool *again)
+{
+	struct sk_scan *scan = calloc(1, sizeof *scan);
 	int rc;
 
-	(void)pthread_mutex_init(&scan.lock, NULL);
-	(void)pthread_cond_init(&scan.work, NULL);
-	rc = sk_state_load(repo, &scan.state);
-	if (rc && rc != SK_ENO)
-		goto out;
-	scan.trusted = scan.state && sk_state_trusted(scan.state);
-	rc = snapshot_new(workers, &scan.snap);
-	if (!rc)
-		rc = sk_rules_open(&scan);
-	if (!rc)
-		rc = open_outer(&scan);
-	if (!rc)
-		rc = run_workers(&scan, workers);
-	if (!rc)
-		rc = sk_scan_finish(&scan);
-	if (!rc && opts->staged)
-		rc = sk_scan_staged(&scan);
-	if (!rc) {
-		*out = scan.snap;
-		scan.snap = NULL;
+	if (!scan)
+		return sk_error_oom();
+	scan->repo = repo;
+	scan->opts = opts;
+	scan->plain = plain;
+	(void)pthread_mutex_init(&scan->index_lock, NULL);
+	(void)pthread_mutex_init(&scan->lock, NULL);
+	(void)pthread_cond_init(&scan->work, NULL);
+	rc = run(scan);
+	*again = scan->retreat;
+	if (!rc && !*again) {
+		*out = scan->snap;
+		scan->snap = NULL;
 	}
-out:
-	sk_snapshot_free(scan.snap);
-	scan_close(&scan);
+	scan_close(scan);
+	free(scan);
 	return rc;
+}
+
+int sk_scan(const struct sk_repo *repo, const struct sk_scan_opts *opts, struct sk_snapshot **out)
+{
+	bool again = false;
+	int rc = scan_once(repo, opts, false, out, &again);
+
+	return again ? scan_once(repo, opts, true, out, &again) : rc;
 }

@@ -21,6 +21,8 @@ enum {                         /* kept in sk_node.flags during a scan only */
        SK_NODE_GONE = 0x100,   /* vanished or unreadable: left out of the tree */
        SK_NODE_BARREN = 0x200, /* a folder with no entry at all on disk */
        SK_NODE_SAME = 0x400,   /* folder: names, kinds, files are those of the old state */
+       SK_NODE_MOVED = 0x1000, /* folder: a file in it is not as in the old state, times included */
+       SK_NODE_SEEN = 0x800,   /* folder: it was listed, so it and its files are up to date */
        SK_NODE_SCRATCH = 0xff00
 };
 
@@ -54,6 +56,9 @@ struct sk_task {
 	uint32_t old;            /* its node in the old state */
 	bool forced;             /* ignored itself: only what is tracked or asked for counts */
 	bool sparse;             /* one folder of a sparse index: `tree` stands for lo..hi */
+	bool same_rules;         /* the ignore rules above it are those of the old state */
+	bool partial;            /* only what scan->changed names below it */
+	bool lazy; /* the state has the folder, and stands for the index (scan->lazy) */
 	struct sk_oid tree;
 	char path[]; /* from the outer root */
 };
@@ -61,8 +66,19 @@ struct sk_task {
 struct sk_scan {
 	const struct sk_repo *repo;
 	const struct sk_scan_opts *opts;
-	struct sk_state *state;                        /* may be NULL */
-	bool trusted;                                  /* the state's objects exist */
+	struct sk_state *state; /* may be NULL */
+	bool trusted;           /* the state's objects exist */
+	bool folder_times;      /* a name that comes or goes changes its folder's times here */
+	uint64_t dev;           /* of the root */
+	bool plain;             /* neither lazy nor partial */
+	bool lazy; /* git's index is that of the state: it is read only for what the state lacks */
+	struct sk_meta *old_meta;      /* of a lazy scan: the metadata of the state's entry */
+	const struct sk_strv *changed; /* of a partial scan; NULL: all is looked at */
+	pthread_mutex_t index_lock;    /* of reading the index late */
+	size_t gone, barren;           /* folders and files to be left out: see finish.c */
+	size_t virtuals;
+	uint32_t perms[3]
+	              [4096]; /* how often each set of bits stands: files, executables, folders */
 	struct sk_patterns *paths, *exclude, *include; /* NULL: none configured */
 	struct sk_strv also;                           /* sorted */
 	struct sk_strv own; /* git's own folders inside the worktree that are not named .git */
@@ -74,7 +90,8 @@ struct sk_scan {
 	pthread_cond_t work;
 	struct sk_task *stack;
 	size_t busy;
-	int rc; /* first failure, with its message */
+	bool retreat; /* the lazy or partial scan met what only a plain one can do */
+	int rc;       /* first failure, with its message */
 	char message[1024];
 };
 
@@ -84,6 +101,10 @@ struct sk_worker {
 	struct sk_arena arena;
 	struct sk_meta meta; /* skipped paths */
 	size_t files, changed, unreadable;
+	size_t less; /* files of the old state in folders that a partial scan looked at again */
+	size_t gone, barren, virtuals;
+	bool left; /* in the folder at hand, a name was left out that its times do not tell of */
+	uint32_t perms[3][4096];
 	char *buffer;         /* SK_READ_MAX + 1 bytes for files */
 	char *dents;          /* for getdents64 */
 	struct sk_list *list; /* scratch of folder.c */
@@ -102,7 +123,38 @@ struct sk_group {
 #define SK_READ_MAX (1u << 20)
 #define SK_DENTS_MAX (256u << 10)
 
+struct sk_name { /* of the folder at hand */
+	const char *name;
+	uint32_t len;
+	uint8_t type; /* DT_* */
+};
+
+struct sk_list { /* of the folder at hand; kept from folder to folder */
+	struct sk_buf names, text, groups, nodes, pending, path;
+	bool git, ignore;           /* a .git, a .gitignore is in it */
+	bool any;                   /* it has any entry at all */
+	bool same_rules;            /* the ignore rules in it are those of the old state */
+	bool kept;                  /* the names are the old state's, not listed again */
+	bool partial;               /* of a task that is */
+	bool moved;                 /* a file is not as in the old state */
+	bool same;                  /* children so far are those of the old state */
+	uint32_t old_next, old_end; /* old children not met yet */
+	int fd;
+	struct sk_ignore *frame;
+};
+
+/* names.c: the names of the open folder, sorted bytewise, into w->list->names: from the disk, or
+ * from the old state when the folder's times (`st`) say that none came or went. */
+int sk_names(struct sk_worker *w, struct sk_task *t, const struct stat *st);
+int sk_name_compare(const char *a, size_t alen, const char *b, size_t blen);
+/* Whether the rules in the folder are those of the old state; `text`: of its .gitignore, or NULL.
+ */
+bool sk_names_same_rules(const struct sk_worker *w, const struct sk_task *t,
+                         const struct sk_buf *text);
+
 /* rules.c */
+/* Hash of the rules from outside and of the configuration; zeros when they cannot be read. */
+void sk_rules_print(const struct sk_scan *scan, struct sk_oid *out);
 int sk_rules_open(struct sk_scan *scan);
 void sk_rules_close(struct sk_scan *scan);
 /* The frame of rules from outside a working tree whose common git folder is given. */
@@ -119,10 +171,33 @@ int sk_read_node(struct sk_worker *w, int dirfd, const char *path, struct sk_nod
                  const struct stat *st, const struct sk_oid *known);
 int sk_skip(struct sk_worker *w, const char *path, const char *reason, bool unreadable);
 void sk_stat_from(struct sk_stat *out, const struct stat *st);
+/* The clock that files are stamped with, and whether what has these times may be touched again
+ * without their telling; `before`: the clock when reading it began. */
+int64_t sk_stamp_clock(void);
+bool sk_stamp_racy(const struct sk_stat *st, int64_t before);
 
 /* folder.c: one task. */
 int sk_scan_folder(struct sk_worker *w, struct sk_task *task);
 void sk_list_free(struct sk_list *list);
+/* A sub-folder is pushed once the children stand where they stay. */
+int sk_folder_later(struct sk_list *l, const struct sk_node *node, const struct sk_task *task);
+
+/* partial.c: a scan of what changed alone. */
+/* Sets scan->lazy and scan->changed where the state allows it. */
+void sk_partial_begin(struct sk_scan *scan);
+/* What changed: the folder itself or all of it; something that lies right in it; something below.
+ */
+enum sk_touched { SK_UNTOUCHED, SK_TOUCHED_BELOW, SK_TOUCHED_IN, SK_TOUCHED_ALL };
+enum sk_touched sk_partial_touched(const struct sk_scan *scan, const char *path);
+/* Whether something changed below the task's folder, but nothing in it; then its children come
+ * from the state. */
+bool sk_partial_passes(const struct sk_worker *w, const struct sk_task *t);
+int sk_partial_pass(struct sk_worker *w, struct sk_task *t);
+/* The index, read when it is needed first; the entries at or below `path`. */
+int sk_partial_tracked(struct sk_worker *w, const struct sk_task *t, const char *path, size_t *lo,
+                       size_t *hi);
+/* After finish: the metadata of what was not looked at. */
+int sk_partial_finish(struct sk_scan *scan);
 
 /* tracked.c: the names that the index has in the task's folder, sorted bytewise, added to `out`
  * (an array of struct sk_group). */

@@ -139,21 +139,41 @@ static int record_special(struct sk_scan *scan, const struct sk_index *index)
 	return rc;
 }
 
+/* The tree of a lazy scan's index, which is that of the state. */
+static int staged_before(struct sk_scan *scan, struct sk_oid *tree)
+{
+	bool have = false;
+	int rc;
+
+	*tree = scan->snap->facts.staged;
+	rc = sk_packer_rely(scan->opts->packer, tree, &have);
+	if (!rc && !have) {
+		scan->retreat = true;
+		rc = sk_error(SK_ENO, "the staged tree is not there any more");
+	}
+	return rc;
+}
+
 int sk_scan_staged(struct sk_scan *scan)
 {
 	const struct sk_index *index = scan->spaces->index;
 	struct builder b = { scan, index };
 	struct sk_oid tree, head;
 	bool empty;
-	int rc = build(&b, 0, index->n, 0, index->tree, &tree, &empty);
+	int rc = scan->lazy ? staged_before(scan, &tree)
+	                    : build(&b, 0, index->n, 0, index->tree, &tree, &empty);
 
 	if (!rc)
 		rc = head_tree(scan->repo, &head);
 	if (rc)
 		return rc;
+	scan->snap->facts.staged = tree;
 	if (!sk_oid_eq(&tree, &head)) {
 		scan->snap->meta.has_index = true;
 		scan->snap->meta.index = tree;
 	}
-	return record_special(scan, index);
+	if (scan->state &&
+	    memcmp(&scan->snap->facts, sk_state_facts(scan->state), sizeof scan->snap->facts) != 0)
+		scan->snap->same = false;
+	return scan->lazy ? 0 : record_special(scan, index);
 }

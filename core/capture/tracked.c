@@ -75,8 +75,13 @@ int sk_groups(struct sk_worker *w, const struct sk_task *t, struct sk_buf *out)
 		return groups_of_tree(w, &t->tree, out);
 	skip += skip > 0;
 	for (size_t i = t->lo; !rc && i < t->hi;) {
-		struct sk_group next = take_group(index, i, t->hi, skip);
+		struct sk_group next;
 
+		if (index->entry[i].path_len <= skip && skip > 0) {
+			i++; /* a submodule in the folder's own place */
+			continue;
+		}
+		next = take_group(index, i, t->hi, skip);
 		i = next.hi;
 		rc = sk_buf_add(out, &next, sizeof next);
 	}

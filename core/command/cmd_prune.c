@@ -77,7 +77,7 @@ int sk_cmd_prune(struct sk_call *call)
 		rc = sk_prune_run(call->repo, sk_now(), !dry, &p);
 	if (rc)
 		return rc;
-	sk_plugins_event(call->repo, &event, NULL);
+	(void)sk_plugins_event(call->repo, &event, NULL);
 	if (call->json)
 		rc = print_json(&p, dry);
 	for (size_t i = 0; !call->json && !rc && i < p.n; i++)

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static int list(struct sk_call *call, bool after_saving)
 {
 	struct sk_listing l = { 0 };
 	struct sk_buf text = SK_BUF_INIT;
-	int rc = sk_listing_load(call->repo, SK_REVISION, false, &l);
+	int rc = sk_listing_load(call->repo, SK_REVISION, false, SIZE_MAX, &l);
 
 	if (rc)
 		return rc;

@@ -27,6 +27,14 @@
 
 /* What the service has its children do */
 
+/* Whether the entry says what it stands before, or was asked for by somebody. */
+static bool has_label(const struct sk_entry *e)
+{
+	const char *trigger = sk_entry_get(e, "Sk-Trigger");
+
+	return trigger && strcmp(trigger, "watch") != 0 && strcmp(trigger, "schedule") != 0;
+}
+
 /* Nothing to save: the newest backup is the state before the command. */
 static int guard_unchanged(struct sk_repo *repo, bool *done)
 {
@@ -39,6 +47,10 @@ static int guard_unchanged(struct sk_repo *repo, bool *done)
 	*done = false;
 	if (rc == SK_ENO)
 		return 0;
+	if (!rc && !has_label(newest)) {
+		sk_entry_free(newest);
+		return 0;
+	}
 	if (!rc)
 		rc = sk_keep_record(repo, sk_now());
 	(void)sk_buf_addf(&title, "before %s", command && *command ? command : "a git command");
@@ -55,11 +67,11 @@ static int guard_unchanged(struct sk_repo *repo, bool *done)
 	return rc;
 }
 
-static int timed(struct sk_repo *repo, const char *event)
+static int timed(struct sk_repo *repo, const char *event, const struct sk_strv *changed)
 {
-	struct sk_backup_opts opts = { .kind = SK_BACKUP,
-		                       .trigger = event,
-		                       .wait_seconds = LOCK_WAIT };
+	struct sk_backup_opts opts = {
+		.kind = SK_BACKUP, .trigger = event, .wait_seconds = LOCK_WAIT, .changed = changed
+	};
 	struct sk_backup_result r = { 0 };
 	int rc;
 
@@ -70,15 +82,26 @@ static int timed(struct sk_repo *repo, const char *event)
 	return rc == SK_EPARTIAL ? 0 : rc; /* kept with the backup; said by show and status */
 }
 
-static int work(struct sk_repo *repo, const char *event, bool unchanged)
+/* The paths that changed, unless the state is not the one that they changed since. */
+static const struct sk_strv *changed_since(const struct sk_repo *repo,
+                                           const struct sk_service_hint *hint)
 {
+	struct sk_state_mark mark;
+
+	sk_state_mark(repo, &mark);
+	return mark.sum[0] && memcmp(&mark, &hint->state, sizeof mark) == 0 ? hint->changed : NULL;
+}
+
+static int work(struct sk_repo *repo, const char *event, const struct sk_service_hint *hint)
+{
+	const struct sk_strv *changed = changed_since(repo, hint);
 	char name[32];
 	bool done = false;
 	size_t len;
 	int rc = 0;
 
 	if (strcmp(event, "watch") == 0 || strcmp(event, "schedule") == 0)
-		return timed(repo, event);
+		return timed(repo, event, changed);
 	(void)snprintf(name, sizeof name, "%s", event);
 	len = strlen(name);
 	(void)unsetenv("SK_HOOK_AGAIN");
@@ -86,14 +109,14 @@ static int work(struct sk_repo *repo, const char *event, bool unchanged)
 		name[len - 6] = '\0';
 		(void)setenv("SK_HOOK_AGAIN", "1", 1);
 	}
-	if (unchanged && strcmp(name, "guard") == 0)
+	if (hint->unchanged && strcmp(name, "guard") == 0)
 		rc = guard_unchanged(repo, &done);
 	if (!rc && done)
 		return sk_plugins_git_event(repo, name, getenv("SK_HOOK_COMMAND") ?: "", NULL);
-	return rc ? rc : sk_hook_event(repo, name, NULL);
+	return rc ? rc : sk_hook_event(repo, name, NULL, changed);
 }
 
-static int backup(const char *event, bool unchanged)
+static int backup(const char *event, const struct sk_service_hint *hint)
 {
 	struct sk_repo *repo = NULL;
 	int rc = sk_repo_open(".", &repo);
@@ -101,7 +124,7 @@ static int backup(const char *event, bool unchanged)
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
 	if (!rc)
-		rc = work(repo, event, unchanged);
+		rc = work(repo, event, hint);
 	if (rc == SK_EREFUSED && strncmp(event, "pre-", 4) == 0)
 		sk_note("%s", sk_error_message());
 	else if (rc)
@@ -115,8 +138,8 @@ static bool has_rounds(struct sk_repo *repo)
 	return sk_plugins_want(repo, SKP_CYCLE);
 }
 
-static const struct sk_service_host host = { sk_registry_read, sk_registry_remove, backup,
-	                                     has_rounds };
+static const struct sk_service_host host = { sk_registry_read, sk_registry_add, sk_registry_remove,
+	                                     backup, has_rounds };
 
 /* Commands */
 
@@ -160,12 +183,15 @@ static void print_site(const json_t *site)
 static void print_status(const json_t *o)
 {
 	const json_t *site, *list = json_object_get(o, "repos");
-	long long up = (long long)json_integer_value(json_object_get(o, "uptime_seconds"));
-	size_t i;
+	time_t up = (time_t)json_integer_value(json_object_get(o, "uptime_seconds"));
+	struct sk_buf age = SK_BUF_INIT;
+	size_t n = json_array_size(list), i;
 
-	sk_outf("running, process %lld, for %lld s, %zu working trees\n",
-	        (long long)json_integer_value(json_object_get(o, "pid")), up,
-	        json_array_size(list));
+	(void)sk_add_age(&age, sk_now() - up, sk_now());
+	sk_outf("running, process %lld, started %s, %zu working tree%s\n",
+	        (long long)json_integer_value(json_object_get(o, "pid")), sk_buf_str(&age), n,
+	        n == 1 ? "" : "s");
+	sk_buf_free(&age);
 	json_array_foreach(list, i, site) print_site(site);
 }
 
@@ -220,17 +246,43 @@ static int program(char out[PATH_MAX])
 	return 0;
 }
 
+/* In single quotes for the shell; cron makes a line's end of each '%' that has no backslash. */
+static int add_cron_word(struct sk_buf *out, const char *word)
+{
+	(void)sk_buf_addc(out, '\'');
+	for (; *word; word++)
+		if (*word == '\'')
+			(void)sk_buf_adds(out, "'\\''");
+		else if (*word == '%')
+			(void)sk_buf_adds(out, "'\\%'");
+		else
+			(void)sk_buf_addc(out, *word);
+	return sk_buf_addc(out, '\'');
+}
+
 /* For cron, which has neither PATH nor XDG_RUNTIME_DIR. */
 static int print_cron(void)
 {
-	const char *run = getenv("XDG_RUNTIME_DIR");
+	static const char *const names[] = { "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
+		                             "XDG_CONFIG_HOME" };
+	struct sk_buf line = SK_BUF_INIT;
 	char path[PATH_MAX];
 	int rc = program(path);
 
-	if (!rc && run && *run)
-		sk_outf("*/5 * * * * XDG_RUNTIME_DIR='%s' '%s' -q service ensure\n", run, path);
-	else if (!rc)
-		sk_outf("*/5 * * * * '%s' -q service ensure\n", path);
+	(void)sk_buf_adds(&line, "*/5 * * * * ");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (getenv(names[i]) && *getenv(names[i])) {
+			(void)sk_buf_addf(&line, "%s=", names[i]);
+			(void)add_cron_word(&line, getenv(names[i]));
+			(void)sk_buf_addc(&line, ' ');
+		}
+	if (!rc)
+		rc = add_cron_word(&line, path);
+	if (!rc && strchr(sk_buf_str(&line), '\n'))
+		rc = sk_error(SK_EREFUSED, "cron cannot name the program %s", sk_name(path));
+	if (!rc)
+		sk_outf("%s -q service ensure\n", line.ptr);
+	sk_buf_free(&line);
 	return rc;
 }
 
@@ -301,6 +353,17 @@ static bool systemctl(const char *a, const char *b, const char *c)
 	return !rc && status == 0;
 }
 
+/* One that init or git started ends, so that systemd's own can begin. */
+static bool hand_over(void)
+{
+	int rc = sk_service_stop();
+
+	if (rc && rc != SK_ENO)
+		sk_warn("%s", sk_error_message());
+	sk_error_clear();
+	return systemctl("start", "safekeep.service", NULL);
+}
+
 static int service_install(void)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
@@ -328,7 +391,7 @@ static int service_install(void)
 		goto out;
 	sk_outf("wrote %s\n", path.ptr);
 	if (systemctl("daemon-reload", NULL, NULL) &&
-	    systemctl("enable", "--now", "safekeep.service"))
+	    systemctl("enable", "safekeep.service", NULL) && hand_over())
 		sk_outf("enabled it: systemctl --user status safekeep\n");
 	else
 		sk_outf("to have it started at login: systemctl --user daemon-reload && "
@@ -370,15 +433,27 @@ int sk_cmd_service(struct sk_call *call)
 
 /* init and uninit */
 
-static int set_off(const struct sk_repo *repo, bool off)
+static int off_path(const struct sk_repo *repo, struct sk_buf *out)
+{
+	return sk_buf_addf(out, "%s/no-service", repo->skdir);
+}
+
+static bool is_off(const struct sk_repo *repo)
 {
 	struct sk_buf path = SK_BUF_INIT;
-	int rc = sk_buf_addf(&path, "%s/no-service", repo->skdir);
+	bool off = off_path(repo, &path) == 0 && sk_exists(path.ptr);
 
-	if (!rc && off)
+	sk_buf_free(&path);
+	return off;
+}
+
+static int set_off(const struct sk_repo *repo)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	int rc = off_path(repo, &path);
+
+	if (!rc)
 		rc = sk_write_file(AT_FDCWD, path.ptr, "", 0, 0644, true);
-	else if (!rc && unlink(path.ptr) < 0 && errno != ENOENT)
-		rc = sk_error_errno(SK_EIO, "cannot remove '%s'", path.ptr);
 	sk_buf_free(&path);
 	return rc;
 }
@@ -388,9 +463,13 @@ int sk_service_after_init(struct sk_repo *repo, bool no_service, struct sk_strv 
 	bool already = false;
 	int rc;
 
-	if (no_service)
-		return set_off(repo, true);
-	if (!sk_service_wanted())
+	if (no_service) {
+		rc = set_off(repo);
+		if (!rc)
+			sk_service_tell(repo->worktree, false);
+		return rc;
+	}
+	if (is_off(repo) || !sk_service_wanted())
 		return 0;
 	rc = sk_service_start(&host, &already);
 	if (rc) {

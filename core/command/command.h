@@ -102,8 +102,10 @@ int sk_main(int argc, char **argv);
 /* `git-sk --hook EVENT ARGS...`, called by git-sk-hook: always 0, whatever went wrong. */
 int sk_hook_main(int argc, char **argv);
 /* The same for one event in an open repository, with what became of it.  SK_EREFUSED is for a
- * pre-* event alone: git is to stop.  `index` (may be NULL): the index file that git is using. */
-int sk_hook_event(struct sk_repo *repo, const char *event, const char *index);
+ * pre-* event alone: git is to stop.  `index` (may be NULL): the index file that git is using.
+ * `changed`: see struct sk_backup_opts; NULL: not known. */
+int sk_hook_event(struct sk_repo *repo, const char *event, const char *index,
+                  const struct sk_strv *changed);
 
 int sk_cmd_init(struct sk_call *call);
 int sk_cmd_uninit(struct sk_call *call);

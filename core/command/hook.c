@@ -64,11 +64,11 @@ static void repair(struct sk_repo *repo)
 	sk_strv_free(&said);
 }
 
-static int on_event(struct sk_repo *repo, const char *event)
+static int on_event(struct sk_repo *repo, const char *event, const struct sk_strv *changed)
 {
-	struct sk_backup_opts opts = { .kind = SK_BACKUP,
-		                       .trigger = event,
-		                       .wait_seconds = LOCK_WAIT };
+	struct sk_backup_opts opts = {
+		.kind = SK_BACKUP, .trigger = event, .wait_seconds = LOCK_WAIT, .changed = changed
+	};
 	bool guard = strcmp(event, "guard") == 0, after = strncmp(event, "post-", 5) == 0;
 	const char *command = command_of(event);
 	struct sk_backup_result r = { 0 };
@@ -95,13 +95,14 @@ static int on_event(struct sk_repo *repo, const char *event)
 	return rc;
 }
 
-int sk_hook_event(struct sk_repo *repo, const char *event, const char *index)
+int sk_hook_event(struct sk_repo *repo, const char *event, const char *index,
+                  const struct sk_strv *changed)
 {
 	int rc, refused;
 
 	if (strcmp(event, "tips") == 0)
 		return sk_keep_record(repo, sk_now());
-	rc = strcmp(event, "post-commit") == 0 ? 0 : on_event(repo, event);
+	rc = strcmp(event, "post-commit") == 0 ? 0 : on_event(repo, event, changed);
 	if (rc == SK_EREFUSED)
 		rc = SK_EIO; /* a backup that is refused does not stop git */
 	refused = sk_plugins_git_event(repo, event, command_of(event), index);
@@ -135,7 +136,7 @@ int sk_hook_main(int argc, char **argv)
 		goto out;
 	if (!rc)
 		rc = sk_hook_event(repo, argv[0],
-		                   index && is_other_index(repo, index) ? index : NULL);
+		                   index && is_other_index(repo, index) ? index : NULL, NULL);
 	if (rc == SK_EREFUSED)
 		sk_note("%s", sk_error_message());
 	else if (rc)

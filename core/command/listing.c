@@ -66,12 +66,15 @@ static int plan(const struct sk_repo *repo, struct sk_listing *list)
 	return rc;
 }
 
-int sk_listing_load(const struct sk_repo *repo, unsigned kinds, bool all_worktrees,
+int sk_listing_load(const struct sk_repo *repo, unsigned kinds, bool all_worktrees, size_t newest,
                     struct sk_listing *out)
 {
+	const char *worktree = all_worktrees ? NULL : repo->worktree_id;
 	struct sk_listing list = { 0 };
-	int rc =
-	        sk_entry_list(repo, kinds, all_worktrees ? NULL : repo->worktree_id, &list.entries);
+	/* what retention says of a backup depends on newer ones only */
+	int rc = newest == SIZE_MAX
+	                 ? sk_entry_list(repo, kinds, worktree, &list.entries)
+	                 : sk_entry_list_newest(repo, kinds, worktree, newest, &list.entries);
 
 	if (rc)
 		return rc;
@@ -179,51 +182,85 @@ static const char *label(const struct sk_entry *e)
 	return trigger ? trigger : sk_kind_name(e->kind);
 }
 
+/* Blanks, until what was added from `from` on has `width` bytes. */
+static void fill(struct sk_buf *out, size_t from, size_t width)
+{
+	static const char blanks[] = "                                ";
+
+	while (out->len - from < width) {
+		size_t n = width - (out->len - from);
+
+		if (sk_buf_add(out, blanks, n < sizeof blanks ? n : sizeof blanks - 1))
+			return;
+	}
+}
+
+/* A trailer's number, right in its column of four. */
+static void add_number(struct sk_buf *out, unsigned long n)
+{
+	char text[24];
+	size_t at = sizeof text;
+
+	do {
+		text[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	while (at > sizeof text - 4)
+		text[--at] = ' ';
+	(void)sk_buf_add(out, text + at, sizeof text - at);
+}
+
+/* By hand, not by a format: a list has thousands of these. */
 int sk_entry_line(const struct sk_entry *e, struct sk_buf *out)
 {
-	struct sk_buf age = SK_BUF_INIT, text = SK_BUF_INIT;
-	int rc;
+	size_t from = out->len;
 
-	(void)sk_add_age(&age, e->created, sk_now());
+	(void)sk_add_age(out, e->created, sk_now());
+	fill(out, from, 14);
+	(void)sk_buf_addc(out, ' ');
 	if (e->damaged) {
-		(void)sk_buf_addf(out, "%-14s %sdamaged: ", sk_buf_str(&age), sk_color(SK_RED));
+		(void)sk_buf_adds(out, sk_color(SK_RED));
+		(void)sk_buf_adds(out, "damaged: ");
 		(void)sk_add_text(out, e->damage, strlen(e->damage));
 		(void)sk_buf_adds(out, sk_color_reset());
-	} else {
-		(void)sk_add_text(&text, label(e), strlen(label(e)));
-		(void)sk_buf_addf(out, "%-14s %s%-13s%s %4lu changed  ", sk_buf_str(&age),
-		                  sk_color(e->kind == SK_BACKUP ? SK_CYAN : SK_GREEN),
-		                  sk_buf_str(&text), sk_color_reset(),
-		                  sk_entry_number(e, "Sk-Changed"));
-		(void)sk_add_text(out, e->title, strlen(e->title));
+		return sk_buf_ok(out);
 	}
-	rc = sk_buf_ok(&age);
-	if (!rc)
-		rc = sk_buf_ok(&text);
-	sk_buf_free(&age);
-	sk_buf_free(&text);
-	return rc ? rc : sk_buf_ok(out);
+	(void)sk_buf_adds(out, sk_color(e->kind == SK_BACKUP ? SK_CYAN : SK_GREEN));
+	from = out->len;
+	(void)sk_add_text(out, label(e), strlen(label(e)));
+	fill(out, from, 13);
+	(void)sk_buf_adds(out, sk_color_reset());
+	(void)sk_buf_addc(out, ' ');
+	add_number(out, sk_entry_number(e, "Sk-Changed"));
+	(void)sk_buf_adds(out, " changed  ");
+	(void)sk_add_text(out, e->title, strlen(e->title));
+	return sk_buf_ok(out);
 }
 
 static int print_one(const struct sk_listing *list, size_t i, size_t width, struct sk_buf *line)
 {
 	const struct sk_entry *e = list->entries.item[i];
-	struct sk_buf tiers = SK_BUF_INIT;
+	size_t from;
 	int rc;
 
 	sk_buf_clear(line);
-	(void)sk_buf_addf(line, "%s%-*s%s  ", sk_color(SK_YELLOW), (int)width, e->id,
-	                  sk_color_reset());
-	rc = sk_entry_line(e, line);
+	(void)sk_buf_adds(line, sk_color(SK_YELLOW));
+	from = line->len;
+	(void)sk_buf_adds(line, e->id);
+	fill(line, from, width);
+	(void)sk_buf_adds(line, sk_color_reset());
+	(void)sk_buf_adds(line, "  ");
+	(void)sk_entry_line(e, line);
 	/* for people the tiers alone: nearly all are recent or among the last */
-	if (!rc && (list->reason[i] & TIERS) &&
-	    sk_retention_words(list->reason[i] & TIERS, &tiers) == 0)
-		(void)sk_buf_addf(line, "  %s(%s)%s", sk_color(SK_DIM), sk_buf_str(&tiers),
-		                  sk_color_reset());
-	sk_buf_free(&tiers);
-	(void)sk_buf_addc(line, '\n');
-	if (!rc)
-		rc = sk_buf_ok(line);
+	if (list->reason[i] & TIERS) {
+		(void)sk_buf_adds(line, "  ");
+		(void)sk_buf_adds(line, sk_color(SK_DIM));
+		(void)sk_buf_addc(line, '(');
+		(void)sk_retention_words(list->reason[i] & TIERS, line);
+		(void)sk_buf_addc(line, ')');
+		(void)sk_buf_adds(line, sk_color_reset());
+	}
+	rc = sk_buf_addc(line, '\n');
 	if (!rc)
 		sk_out(line->ptr, line->len);
 	return rc;
@@ -267,23 +304,51 @@ int sk_listing_print(const struct sk_listing *list)
 	return rc;
 }
 
+/* For jansson: text into a buffer, each new line four columns further in. */
+static int add_indented(const char *text, size_t len, void *data)
+{
+	struct sk_buf *out = data;
+
+	while (len) {
+		const char *nl = memchr(text, '\n', len);
+		size_t n = nl ? (size_t)(nl - text) + 1 : len;
+
+		(void)sk_buf_add(out, text, n);
+		if (nl)
+			(void)sk_buf_adds(out, "    ");
+		text += n;
+		len -= n;
+	}
+	return sk_buf_ok(out) ? -1 : 0;
+}
+
+/* One after the other: all of them at once would be ten times the memory of the entries. */
 int sk_listing_json(const struct sk_repo *repo, const struct sk_listing *list)
 {
-	json_t *all = json_array();
+	struct sk_buf text = SK_BUF_INIT;
+	bool any = false;
+	int rc = 0;
 
-	for (size_t i = 0; all && i < list->entries.n; i++) {
+	sk_out("{\n  \"entries\": [", 16);
+	for (size_t i = 0; !rc && !sk_out_failed() && i < list->entries.n; i++) {
 		json_t *one;
 
 		if (!list->shown[i])
 			continue;
 		one = sk_entry_json(repo, list->entries.item[i], false);
 		one = sk_json_add(one, "tiers", sk_words_json(list->reason[i]));
-		if (json_array_append_new(all, one) != 0) {
-			json_decref(all);
-			all = NULL;
-		}
+		sk_buf_clear(&text);
+		(void)sk_buf_adds(&text, any ? ",\n    " : "\n    ");
+		if (!one || json_dump_callback(one, add_indented, &text, JSON_INDENT(2)))
+			rc = sk_error_oom();
+		else
+			sk_out(text.ptr, text.len);
+		json_decref(one);
+		any = true;
 	}
-	return sk_out_json(sk_json_add(json_object(), "entries", all));
+	sk_buf_free(&text);
+	sk_out(any ? "\n  ]\n}\n" : "]\n}\n", any ? 7 : 4);
+	return rc;
 }
 
 void sk_listing_ids(const struct sk_listing *list)

@@ -11,7 +11,8 @@ struct sk_listing {
 	bool *shown;
 };
 
-int sk_listing_load(const struct sk_repo *repo, unsigned kinds, bool all_worktrees,
+/* At least the `newest` ones (SIZE_MAX: all). */
+int sk_listing_load(const struct sk_repo *repo, unsigned kinds, bool all_worktrees, size_t newest,
                     struct sk_listing *out);
 void sk_listing_free(struct sk_listing *list);
 /* Leaves those in which one of the paths differs from the entry before it, of its worktree. */

@@ -271,7 +271,7 @@ int sk_plugins_before_commit(struct sk_repo *repo, const char *command, const ch
 	size_t i, errors = 0;
 	json_t *o;
 
-	sk_plugins_event(repo, &event, &a);
+	(void)sk_plugins_event(repo, &event, &a);
 	if (repo->config->hooks.impact == 0) { /* nothing is to be said of commits */
 		sk_plugin_answers_clear(&a);
 		return 0;
@@ -311,6 +311,6 @@ int sk_plugins_git_event(struct sk_repo *repo, const char *event, const char *co
 		e.kind = SKP_BEFORE_CHECKOUT;
 	else
 		return 0;
-	sk_plugins_event(repo, &e, NULL);
+	(void)sk_plugins_event(repo, &e, NULL);
 	return 0;
 }

@@ -264,7 +264,7 @@ static void run_all(struct sk_repo *repo, const struct sk_plugins *p,
 	free(child);
 }
 
-void sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
+bool sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
                       struct sk_plugin_answers *out)
 {
 	struct sk_plugins p = { 0 };
@@ -272,7 +272,7 @@ void sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 	char *before;
 
 	if (!sk_plugin_io || sk_plugin_in_event || getenv(WITHIN))
-		return;
+		return false;
 	before = strdup(sk_error_message()); /* of what is going on around it */
 	if (sk_plugins_open(repo->config, 0, &p)) {
 		sk_warn("no plugin takes part in '%s': %s", sk_plugin_event_name(event->kind),
@@ -292,6 +292,7 @@ void sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 	if (before && *before)
 		(void)sk_error(SK_EIO, "%s", before);
 	free(before);
+	return all & event->kind;
 }
 
 bool sk_plugins_want(struct sk_repo *repo, uint32_t kind)

@@ -11,13 +11,13 @@
 
 #define PRUNE_EVERY_S 86400
 
-static void before_backup(struct sk_repo *repo, const struct sk_backup_opts *opts)
+static bool before_backup(struct sk_repo *repo, const struct sk_backup_opts *opts)
 {
 	const struct sk_plugin_event event = { .kind = SKP_BEFORE_BACKUP,
 		                               .trigger = opts->trigger,
 		                               .command = opts->command };
 
-	sk_plugins_event(repo, &event, NULL);
+	return sk_plugins_event(repo, &event, NULL);
 }
 
 static void after_backup(struct sk_repo *repo, const struct sk_backup_opts *opts,
@@ -29,7 +29,7 @@ static void after_backup(struct sk_repo *repo, const struct sk_backup_opts *opts
 		                               .id = result->entry->id,
 		                               .is_new = result->is_new };
 
-	sk_plugins_event(repo, &event, NULL);
+	(void)sk_plugins_event(repo, &event, NULL);
 }
 
 static const struct sk_backup_observer observer = { before_backup, after_backup };
@@ -67,7 +67,7 @@ void sk_plugins_cycle(struct sk_repo *repo)
 
 	/* the clock's ticks and ours need not meet: a tenth early is in time */
 	if (every >= 0 && is_due(repo, "cycle", every * 9 / 10000))
-		sk_plugins_event(repo, &cycle, NULL);
+		(void)sk_plugins_event(repo, &cycle, NULL);
 	if (is_due(repo, "plugins-pruned", PRUNE_EVERY_S))
-		sk_plugins_event(repo, &prune, NULL);
+		(void)sk_plugins_event(repo, &prune, NULL);
 }

@@ -116,8 +116,8 @@ struct sk_plugin_answers {
 
 /* Has all plugins that take part in the event do so, at the same time, and says what they print.
  * What goes wrong is warned of and noted for sk_plugins_troubles, and is no error of the event.
- * `out` may be NULL. */
-void sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
+ * `out` may be NULL.  Whether there was any. */
+bool sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
                       struct sk_plugin_answers *out);
 void sk_plugin_answers_clear(struct sk_plugin_answers *answers);
 /* "before-commit"; NULL when there is no such event. */

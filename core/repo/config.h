@@ -54,6 +54,8 @@ struct sk_config_source {
 int sk_config_load(const struct sk_config_source *source, size_t n, struct sk_config **out);
 /* The system's and the user's own files alone, for where there is no repository. */
 int sk_config_user(struct sk_config **out);
+/* The user's own file, which need not be there; NULL without a home.  To be freed. */
+int sk_config_user_path(char **out);
 void sk_config_free(struct sk_config *config);
 /* Value of "section.key", or NULL. */
 const char *sk_config_get(const struct sk_config *config, const char *key);

@@ -122,18 +122,28 @@ static int open_git(struct sk_repo *repo, bool worktree_config)
 	return set_config(repo, worktree_config);
 }
 
+int sk_config_user_path(char **out)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char *path = NULL;
+	int rc = 0;
+
+	if (xdg && *xdg == '/')
+		rc = sk_join(&path, xdg, "safekeep/safekeep.ini");
+	else if (home && *home)
+		rc = sk_join(&path, home, ".config/safekeep/safekeep.ini");
+	if (!rc)
+		*out = path;
+	return rc;
+}
+
 /* The first two layers; `user` is to be freed. */
 static int own_layers(struct sk_config_source source[2], size_t *n, char **user)
 {
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	int rc = 0;
+	int rc = sk_config_user_path(user);
 
 	source[0] = (struct sk_config_source){ "/etc/safekeep.ini", false, NULL, true };
 	*n = 1;
-	if (xdg && *xdg == '/')
-		rc = sk_join(user, xdg, "safekeep/safekeep.ini");
-	else if (home && *home)
-		rc = sk_join(user, home, ".config/safekeep/safekeep.ini");
 	if (!rc && *user)
 		source[(*n)++] = (struct sk_config_source){ *user, false, NULL, true };
 	return rc;

@@ -10,7 +10,22 @@
 #include "service/service_parts.h"
 
 #define WRITE_MS 10000
+#define DEAF_MS 1000
 #define FIELDS_MAX 6
+
+static void be_deaf(struct sk_service *s, int64_t until)
+{
+	sk_service_unpoll(s, &s->listen);
+	s->deaf = true;
+	s->deaf_until = until;
+}
+
+static void hear_again(struct sk_service *s)
+{
+	if (s->deaf && !s->stopping && s->listen.fd >= 0 &&
+	    sk_service_poll(s, &s->listen, EPOLLIN) == 0)
+		s->deaf = false;
+}
 
 static void close_conn(struct sk_service *s, struct sk_conn *c)
 {
@@ -27,9 +42,7 @@ static void close_conn(struct sk_service *s, struct sk_conn *c)
 	free(c->event);
 	free(c->command);
 	free(c);
-	if (s->deaf && !s->stopping && s->listen.fd >= 0 &&
-	    sk_service_poll(s, &s->listen, EPOLLIN) == 0)
-		s->deaf = false;
+	hear_again(s);
 }
 
 /* Frees those that are done with; not at once, because callers walk the list. */
@@ -56,8 +69,13 @@ void sk_conn_accept(struct sk_service *s)
 		int fd = accept4(s->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		struct sk_conn *c;
 
-		if (fd < 0)
+		if (fd < 0) {
+			/* they wait in the queue, and would wake us for ever */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			    errno == ENOMEM)
+				be_deaf(s, sk_clock_ms() + DEAF_MS);
 			return;
+		}
 		c = peer_is_us(fd) ? calloc(1, sizeof *c) : NULL;
 		if (!c) {
 			(void)close(fd);
@@ -72,10 +90,8 @@ void sk_conn_accept(struct sk_service *s)
 		}
 		c->next = s->conns;
 		s->conns = c;
-		if (++s->n_conns >= SK_CONNS_MAX) { /* the others wait in the socket's queue */
-			sk_service_unpoll(s, &s->listen);
-			s->deaf = true;
-		}
+		if (++s->n_conns >= SK_CONNS_MAX) /* the others wait in the socket's queue */
+			be_deaf(s, 0);
 	}
 }
 
@@ -358,6 +374,13 @@ int64_t sk_conns_tick(struct sk_service *s, int64_t now)
 {
 	int64_t next = SK_NEVER;
 
+	if (s->deaf && s->deaf_until && !s->stopping) {
+		if (now >= s->deaf_until) {
+			s->deaf_until = now + DEAF_MS;
+			hear_again(s);
+		}
+		next = s->deaf ? s->deaf_until : SK_NEVER;
+	}
 	for (struct sk_conn *c = s->conns; c; c = c->next) {
 		if (c->deadline <= now)
 			c->dead = true;

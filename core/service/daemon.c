@@ -181,14 +181,19 @@ bool sk_service_reachable(const struct sk_service *s)
 	       (uint64_t)st.st_ino == s->socket_ino;
 }
 
+void sk_service_hang_up(struct sk_service *s)
+{
+	if (s->listen.fd < 0)
+		return;
+	if (sk_service_reachable(s))
+		(void)unlink(s->socket);
+	(void)close(s->listen.fd);
+	s->listen.fd = -1;
+}
+
 void sk_service_unlisten(struct sk_service *s)
 {
-	if (s->listen.fd >= 0) {
-		if (sk_service_reachable(s))
-			(void)unlink(s->socket);
-		(void)close(s->listen.fd);
-		s->listen.fd = -1;
-	}
+	sk_service_hang_up(s);
 	if (s->self.fd >= 0)
 		(void)close(s->self.fd);
 	if (s->lock >= 0)
@@ -246,8 +251,11 @@ static void become_daemon(const struct sk_service_host *host, int report)
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (fd < 0 || dup2(fd, 0) < 0 || dup2(fd, 1) < 0)
 		_exit(SK_EIO);
-	for (fd = 3; fd < 1024; fd++)
-		if (fd != report)
+	if (report != 3 && (dup3(report, 3, O_CLOEXEC) < 0))
+		_exit(SK_EIO);
+	report = 3;
+	if (close_range(4, ~0u, 0) < 0)
+		for (fd = 4; fd < 4096; fd++)
 			(void)close(fd);
 	log_to_file();
 	rc = sk_service_run(host, say_ready, &report);
@@ -328,11 +336,11 @@ static pid_t holder(void)
 }
 
 /* One that was just killed holds its lock for another moment, one that begins does not listen yet,
- * and one that ends still answers: so "there is one" has to be seen for some time. */
+ * and one that ends does not listen any more, but has its lock until its last backup is done. */
 int sk_service_start(const struct sk_service_host *host, bool *already)
 {
 	struct timespec pause = { 0, 20000000 };
-	int64_t end = sk_clock_ms() + START_MS;
+	int64_t began = sk_clock_ms();
 	struct sk_answer answer = { 0, NULL, 0 };
 	enum sk_ask_result r;
 	int rc;
@@ -344,7 +352,8 @@ int sk_service_start(const struct sk_service_host *host, bool *already)
 		r = sk_request('p', NULL, 0, START_MS, &answer);
 		if (r == SK_ASKED)
 			free(answer.data);
-		if (r == SK_ASKED || sk_clock_ms() > end)
+		if (r == SK_ASKED ||
+		    sk_clock_ms() > began + (r == SK_ASK_DOWN ? STOP_MS : START_MS))
 			break;
 		(void)nanosleep(&pause, NULL);
 	}

@@ -15,7 +15,7 @@
 #define SAID_MAX 16384
 
 static void become_job(const struct sk_service *s, const struct sk_site *site, const char *event,
-                       const char *command, bool unchanged, int out)
+                       const char *command, const struct sk_service_hint *hint, int out)
 {
 	sigset_t none;
 	int fd, rc;
@@ -38,7 +38,7 @@ static void become_job(const struct sk_service *s, const struct sk_site *site, c
 	(void)unsetenv("SK_HOOK_COMMAND");
 	if (*command)
 		(void)setenv("SK_HOOK_COMMAND", command, 1);
-	rc = s->host->backup(event, unchanged);
+	rc = s->host->backup(event, hint);
 	(void)fflush(NULL);
 	_exit(rc);
 }
@@ -46,8 +46,8 @@ static void become_job(const struct sk_service *s, const struct sk_site *site, c
 int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, const char *command,
                  bool guard, struct sk_job **out)
 {
-	bool unchanged = sk_site_unchanged(site);
 	struct sk_job *job = calloc(1, sizeof *job);
+	struct sk_service_hint hint;
 	int ends[2], rc;
 
 	if (!job)
@@ -56,10 +56,13 @@ int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, 
 		free(job);
 		return sk_error_errno(SK_EIO, "cannot start a backup");
 	}
+	sk_site_hint(site, &hint);
 	job->src = (struct sk_source){ SK_SRC_JOB, ends[0] };
 	job->site = site;
 	job->guard = guard;
+	job->hinted = hint.changed || (guard && hint.unchanged);
 	job->stir = site->watch ? sk_watch_stir(site->watch, NULL) : 0;
+	job->seq = site->watch ? sk_watch_seq(site->watch) : 0;
 	job->deadline = sk_clock_ms() + SK_JOB_MS;
 	(void)snprintf(job->event, sizeof job->event, "%s", event);
 	(void)fcntl(ends[1], F_SETFL, 0);
@@ -67,7 +70,10 @@ int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, 
 	(void)fflush(NULL);
 	job->pid = rc ? -1 : fork();
 	if (job->pid == 0)
-		become_job(s, site, event, command, unchanged, ends[1]);
+		become_job(s, site, event, command, &hint, ends[1]);
+	if (hint.changed)
+		sk_strv_free(hint.changed);
+	free(hint.changed);
 	(void)close(ends[1]);
 	if (job->pid < 0) {
 		if (!rc)

@@ -14,16 +14,28 @@
  * of an answer depends on the verb.  A request that is wrong, too long or too slow (SK_ASK_SLOW_MS
  * for the whole of it) ends its connection without an answer and nothing else.
  *
- *   verb  fields                                     answer when SK_ANSWER_OK
- *   'p'   -                                          status, a JSON object
- *   'q'   -                                          "" just before it stops
- *   'a'   WORKTREE                                   "" (its repository was enabled)
- *   'r'   WORKTREE                                   "" (it was disabled)
- *   'f'   WORKTREE GITDIR SETTINGS TOKEN             new token, NUL, then paths each ended by NUL:
- *                                                    the answer of git's fsmonitor protocol, v2
- *   'g'   WORKTREE EVENT COMMAND GITDIR              exit status of the backup as text, NUL, what
- * it had to say; the backup is on disk by then 'c'   WORKTREE                                   "0"
- * or "1": anything changed since the last backup, as far as the watcher knows; "?"
+ *   verb  fields, and below it what the answer holds when it is SK_ANSWER_OK
+ *
+ *   'p'   -
+ *         status, a JSON object
+ *
+ *   'q'   -
+ *         nothing, just before it stops
+ *
+ *   'a'   WORKTREE (its repository was enabled, or has other settings)
+ *         nothing
+ *
+ *   'r'   WORKTREE (it was disabled)
+ *         nothing
+ *
+ *   'f'   WORKTREE GITDIR SETTINGS TOKEN
+ *         new token, NUL, then paths each ended by NUL: git's fsmonitor protocol, version 2
+ *
+ *   'g'   WORKTREE EVENT COMMAND GITDIR
+ *         exit status of the backup as text, NUL, what it had to say; the backup is on disk by then
+ *
+ *   'c'   WORKTREE
+ *         "0" or "1": anything changed since the last backup, as far as it knows for sure; "?"
  *
  * SETTINGS is sk_settings(): what of the environment decides which files git ignores.  A service
  * that was started with other settings cannot answer exactly, and says "/". */

@@ -188,8 +188,11 @@ static int64_t tick(struct sk_service *s)
 		next = earlier(next, s->active + s->idle_exit);
 	}
 	if (s->stopping) {
-		if (!s->stop_by)
+		if (!s->stop_by) {
 			s->stop_by = now + STOP_MS;
+			sk_service_hang_up(
+			        s); /* whoever starts another one is not told that there is one */
+		}
 		next = earlier(next, s->stop_by);
 	}
 	return next;
@@ -307,6 +310,7 @@ int sk_service_run(const struct sk_service_host *host, void (*ready)(void *), vo
 	int rc;
 
 	(void)sigprocmask(SIG_BLOCK, NULL, &before);
+	sk_set_quiet(0); /* whoever started it with -q: why a backup failed has to be said */
 	sk_clear_git_env();
 	(void)setenv("SK_HOOK_RUNNING", "1", 1); /* what backups start is none of git's hooks */
 	raise_limits();

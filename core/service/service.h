@@ -9,15 +9,23 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "capture/state.h"
 #include "repo/repo.h"
 
-struct sk_service_host {                     /* what the rooms above do for it */
-	int (*repos)(struct sk_strv *out);   /* the registry */
-	int (*forget)(const char *worktree); /* takes one off it */
+/* What the service knows for sure about a working tree. */
+struct sk_service_hint {
+	bool unchanged;             /* nothing changed since the last backup that ended well */
+	struct sk_strv *changed;    /* the paths that did, sorted; NULL: it is not known */
+	struct sk_state_mark state; /* of the state that this backup left: holds for no other */
+};
+
+struct sk_service_host {                       /* what the rooms above do for it */
+	int (*repos)(struct sk_strv *out);     /* the registry */
+	int (*remember)(const char *worktree); /* puts one on it */
+	int (*forget)(const char *worktree);   /* takes one off it */
 	/* In a child process of its own, standing in the working tree.  `event`: "watch",
-	 * "schedule", "guard" or the name of a git hook; `unchanged`: nothing changed since the
-	 * last backup that ended well.  The exit status. */
-	int (*backup)(const char *event, bool unchanged);
+	 * "schedule", "guard" or the name of a git hook.  The exit status. */
+	int (*backup)(const char *event, const struct sk_service_hint *hint);
 	/* Whether something wants to be called every backup.interval, changes or not; or NULL. */
 	bool (*rounds)(struct sk_repo *repo);
 };
@@ -32,8 +40,7 @@ int sk_service_start(const struct sk_service_host *host, bool *already);
 int sk_service_stop(void);
 /* Its status, a JSON object; SK_ENO: it does not run; SK_EIO: it does not answer. */
 int sk_service_status(struct sk_buf *out);
-/* Whether a service may be started for this user: not when $GIT_SK_NO_SERVICE is set, nor by a
- * user's setting service.enabled = false. */
+/* Whether a service may be started: not when $GIT_SK_NO_SERVICE is set. */
 bool sk_service_wanted(void);
 /* Tells it of a working tree that was enabled or disabled; it need not run. */
 void sk_service_tell(const char *worktree, bool enabled);

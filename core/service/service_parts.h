@@ -46,8 +46,9 @@ struct sk_job {
 	struct sk_site *site;
 	pid_t pid;
 	char event[32];
-	bool guard;    /* somebody waits for it */
-	uint64_t stir; /* of the site when it began */
+	bool guard;         /* somebody waits for it */
+	bool hinted;        /* it looks at what changed alone */
+	uint64_t stir, seq; /* of the site's watcher when it began */
 	int64_t deadline;
 	bool killed;
 	struct sk_buf said;
@@ -71,17 +72,25 @@ struct sk_site { /* one working tree */
 	char *worktree;
 	struct sk_watch *watch; /* NULL: not opened (not local, or in trouble) */
 	bool linked;            /* found by its repository, not in the registry */
+	char *remote;           /* kind of a filesystem that we do not touch; NULL */
 	char *trouble;          /* why it cannot be opened or backed up; NULL */
-	int64_t interval;       /* ms; < 0: never */
+	uint64_t settings;      /* what the files of its settings looked like when it was opened */
+	bool reopen;            /* they look otherwise now */
+	bool watching;          /* watch.enabled */
+	int64_t opened;
+	int64_t interval; /* ms; < 0: never */
 	int64_t debounce;
-	bool rounds;     /* it wants its backup by the clock even when nothing changes */
-	int64_t due;     /* the next backup by the clock */
-	int64_t retry;   /* after a failure; 0 */
-	int64_t stirred; /* when the first change came that is in no backup; 0 */
-	uint64_t saved;  /* sk_watch_stir at the beginning of the last good backup */
-	bool ever;       /* there was one */
-	int64_t full;    /* when the last one was */
-	time_t last;     /* the same by the calendar; 0 */
+	bool rounds;                /* it wants its backup by the clock though nothing changes */
+	int64_t due;                /* the next backup by the clock */
+	int64_t retry;              /* after a failure; 0 */
+	int64_t stirred;            /* when the first change came that is in no backup; 0 */
+	uint64_t saved;             /* sk_watch_stir at the beginning of the last good backup */
+	uint64_t seq;               /* sk_watch_seq then */
+	struct sk_state_mark state; /* of the state that it left */
+	bool ever;                  /* there was one */
+	int64_t full;               /* when the last one was */
+	int64_t whole;              /* when the last one was that looked at everything */
+	time_t last;                /* the same by the calendar; 0 */
 	struct sk_job *job;
 };
 
@@ -97,7 +106,8 @@ struct sk_service {
 	size_t n_sites;
 	struct sk_conn *conns;
 	size_t n_conns;
-	bool deaf; /* no more connections taken for now */
+	bool deaf;          /* no more connections taken for now */
+	int64_t deaf_until; /* for want of descriptors; 0: until one of ours ends */
 	struct sk_job *jobs;
 	size_t n_jobs, n_guards;
 	time_t started;
@@ -125,6 +135,8 @@ bool sk_sites_work(struct sk_service *s, int64_t end);
 void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_job *job, int status);
 /* Whether nothing changed since the last good backup, as far as the watcher knows for sure. */
 bool sk_site_unchanged(struct sk_site *site);
+/* What a backup may go by; `changed` is to be freed. */
+void sk_site_hint(struct sk_site *site, struct sk_service_hint *out);
 void sk_site_trouble(struct sk_site *site, const char *fmt, ...) SK_PRINTF(2, 3);
 
 /* job.c */
@@ -147,11 +159,12 @@ void sk_conns_close(struct sk_service *s);
 int sk_service_report(const struct sk_service *s, struct sk_buf *out);
 
 /* daemon.c */
-int sk_service_listen(struct sk_service *s); /* lock, socket */
+int sk_service_listen(struct sk_service *s);   /* lock, socket */
+void sk_service_hang_up(struct sk_service *s); /* the socket alone */
 void sk_service_unlisten(struct sk_service *s);
 /* Whether the socket is still the one that we made. */
 bool sk_service_reachable(const struct sk_service *s);
-/* Seconds, or < 0 for never, of the user's setting service.idle_exit. */
+/* Milliseconds, or < 0 for never, of the user's setting service.idle_exit. */
 int64_t sk_service_idle_exit(void);
 
 #endif

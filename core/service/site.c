@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -15,7 +16,8 @@
 #define CONSTANT_MS 10000 /* under constant writing, a backup so often */
 #define RETRY_MS 60000
 #define QUIET_FULL_MS 3600000 /* without any change that we saw, all is looked at so often */
-#define SLICE_MS 20
+#define SOFT_MS 1000 /* changes of ignored files are looked at so often: it reads the index */
+#define REMOTE_MS 900000
 
 struct sk_site *sk_site_find(struct sk_service *s, const char *worktree)
 {
@@ -60,6 +62,56 @@ static void take_settings(struct sk_site *site, const struct sk_config *config)
 		site->debounce = ms > CONSTANT_MS ? CONSTANT_MS : ms;
 }
 
+static uint64_t mix(uint64_t h, uint64_t n) /* FNV-1a, by words */
+{
+	return (h ^ n) * 0x100000001b3ull;
+}
+
+/* What the files of its settings look like: not their content, which a backup reads anyway. */
+static uint64_t settings_print(const struct sk_repo *repo)
+{
+	static const char *const ours[] = { "safekeep.ini", "trust", "no-service" };
+	struct sk_buf path = SK_BUF_INIT;
+	uint64_t h = 0xcbf29ce484222325ull;
+	char *user = NULL;
+	struct stat st;
+
+	if (sk_config_user_path(&user))
+		sk_error_clear();
+	for (int i = 0; i < 6; i++) {
+		sk_buf_clear(&path);
+		if (i == 0)
+			(void)sk_buf_adds(&path, "/etc/safekeep.ini");
+		else if (i == 1 && user)
+			(void)sk_buf_adds(&path, user);
+		else if (i == 2)
+			(void)sk_buf_addf(&path, "%s/.safekeep.ini", repo->worktree);
+		else if (i > 2)
+			(void)sk_buf_addf(&path, "%s/%s", repo->skdir, ours[i - 3]);
+		if (sk_buf_ok(&path) || stat(sk_buf_str(&path), &st) < 0) {
+			h = mix(h, 1);
+			continue;
+		}
+		h = mix(mix(h, (uint64_t)st.st_ino), (uint64_t)st.st_size);
+		h = mix(mix(h, (uint64_t)st.st_mtim.tv_sec), (uint64_t)st.st_mtim.tv_nsec);
+	}
+	sk_buf_free(&path);
+	free(user);
+	return h;
+}
+
+/* `git sk init --no-service` */
+static bool unwanted(const struct sk_repo *repo)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	bool off;
+
+	(void)sk_buf_addf(&path, "%s/no-service", repo->skdir);
+	off = sk_buf_ok(&path) == 0 && sk_exists(path.ptr);
+	sk_buf_free(&path);
+	return off;
+}
+
 /* The linked worktrees of a main one, as sites of their own. */
 static void add_linked(struct sk_service *s, const char *commondir)
 {
@@ -92,42 +144,99 @@ static void add_linked(struct sk_service *s, const char *commondir)
 	sk_buf_free(&text);
 }
 
+static bool has_git(const char *worktree)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	bool has;
+
+	(void)sk_buf_addf(&path, "%s/.git", worktree);
+	has = sk_buf_ok(&path) == 0 && sk_exists(path.ptr);
+	sk_buf_free(&path);
+	return has;
+}
+
 static int open_site(struct sk_service *s, struct sk_site *site)
 {
 	struct sk_mount_view view;
 	struct sk_repo *repo = NULL;
-	bool watching;
 	int rc;
 
 	sk_mounts_look(&s->set.mounts);
 	sk_mounts_view(&s->set.mounts, site->worktree, &view);
 	if (!view.local) { /* whoever touches it may hang: children do, we do not */
-		sk_site_trouble(site,
-		                "on a filesystem (%s) that does not tell of changes; backups "
-		                "are made every 15 minutes",
-		                view.type);
-		site->interval = 900000;
-		return 0;
+		site->interval = REMOTE_MS;
+		site->remote = strdup(view.type);
+		return site->remote ? 0 : sk_error_oom();
 	}
 	rc = sk_repo_open(site->worktree, &repo);
+	if (rc == SK_EREPO && has_git(site->worktree))
+		rc = SK_EIO; /* damaged, or not to be read: perhaps not for long */
 	if (!rc && strcmp(repo->worktree, site->worktree) != 0)
 		rc = sk_error(SK_EREPO, "it is not a working tree any more");
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "it is not enabled");
+	if (!rc && unwanted(repo))
+		rc = sk_error(SK_ENO, "the service is not used there (init --no-service)");
 	if (rc) {
 		sk_repo_close(repo);
 		return rc;
 	}
 	take_settings(site, repo->config);
 	site->rounds = s->host->rounds && s->host->rounds(repo);
-	watching = !setting_off(repo->config, "watch.enabled");
-	return sk_watch_new(&s->set, repo, watching, &site->watch);
+	site->settings = settings_print(repo);
+	site->watching = !setting_off(repo->config, "watch.enabled");
+	return sk_watch_new(&s->set, repo, site->watching, &site->watch);
+}
+
+static void free_site(struct sk_site *site)
+{
+	if (site->watch)
+		sk_watch_free(site->watch);
+	free(site->worktree);
+	free(site->remote);
+	free(site->trouble);
+	free(site);
+}
+
+/* A main working tree that is not in the registry was moved, or its disk was not there for a time;
+ * git works in it now. */
+static void remember(struct sk_service *s, struct sk_site *site)
+{
+	if (!site->linked)
+		return;
+	site->linked = s->host->remember(site->worktree) != 0;
+	if (site->linked)
+		sk_service_log("%s", sk_error_message());
+}
+
+/* Opens it; in trouble it is tried again after a minute.  SK_EREPO, SK_ENO: it is none of ours. */
+static int settle(struct sk_service *s, struct sk_site *site)
+{
+	const struct sk_repo *repo;
+	int64_t now = sk_clock_ms();
+	int rc = open_site(s, site);
+
+	if (rc == SK_EREPO || rc == SK_ENO)
+		return rc;
+	site->opened = site->due = now; /* a backup of what changed while nobody watched */
+	site->retry = rc ? now + RETRY_MS : 0;
+	if (rc) {
+		sk_site_trouble(site, "%s", sk_error_message());
+		return 0;
+	}
+	free(site->trouble);
+	site->trouble = NULL;
+	repo = site->watch ? sk_watch_repo(site->watch) : NULL;
+	if (repo && strcmp(repo->gitdir, repo->commondir) == 0) {
+		remember(s, site);
+		add_linked(s, repo->commondir);
+	}
+	return 0;
 }
 
 int sk_site_add(struct sk_service *s, const char *worktree, bool linked, struct sk_site **out)
 {
 	struct sk_site *site = sk_site_find(s, worktree);
-	const struct sk_repo *repo;
 	int rc;
 
 	if (site) {
@@ -142,28 +251,17 @@ int sk_site_add(struct sk_service *s, const char *worktree, bool linked, struct 
 		return sk_error_oom();
 	}
 	site->linked = linked;
-	site->interval = 900000;
+	site->interval = REMOTE_MS;
 	site->debounce = 500;
-	rc = open_site(s, site);
-	if (rc == SK_EREPO) {
-		free(site->worktree);
-		free(site->trouble);
-		free(site);
-		return rc;
-	}
-	if (rc) {
-		sk_site_trouble(site, "%s", sk_error_message());
-		site->retry = sk_clock_ms() + RETRY_MS;
-	}
-	site->due = sk_clock_ms(); /* what changed while nobody watched */
 	site->next = s->sites;
 	s->sites = site;
 	s->n_sites++;
-	repo = site->watch ? sk_watch_repo(site->watch) : NULL;
-	*out = site;
-	if (repo && strcmp(repo->gitdir, repo->commondir) == 0)
-		add_linked(s, repo->commondir);
-	return 0;
+	rc = settle(s, site);
+	if (rc)
+		sk_site_remove(s, site);
+	else
+		*out = site;
+	return rc;
 }
 
 void sk_site_remove(struct sk_service *s, struct sk_site *site)
@@ -177,11 +275,7 @@ void sk_site_remove(struct sk_service *s, struct sk_site *site)
 	if (site->job)
 		site->job->site = NULL;
 	sk_conns_site_gone(s, site);
-	if (site->watch)
-		sk_watch_free(site->watch);
-	free(site->worktree);
-	free(site->trouble);
-	free(site);
+	free_site(site);
 }
 
 void sk_sites_load(struct sk_service *s)
@@ -203,7 +297,15 @@ void sk_sites_load(struct sk_service *s)
 	sk_strv_free(&list);
 }
 
-/* The working tree is not where it was: perhaps another one is in its place. */
+static void leave(struct sk_service *s, const char *worktree, bool linked)
+{
+	sk_service_log("%s: %s", sk_name(worktree), sk_error_message());
+	if (!linked)
+		(void)s->host->forget(worktree);
+}
+
+/* The working tree is not where it was, and perhaps another one is in its place; or its settings
+ * are not what they were. */
 static void reopen(struct sk_service *s, struct sk_site *site)
 {
 	char *worktree = strdup(site->worktree);
@@ -215,12 +317,20 @@ static void reopen(struct sk_service *s, struct sk_site *site)
 	if (!worktree)
 		return;
 	rc = sk_site_add(s, worktree, linked, &again);
-	if (rc == SK_EREPO) {
-		sk_service_log("%s: %s", sk_name(worktree), sk_error_message());
-		if (!linked)
-			(void)s->host->forget(worktree);
-	}
+	if (rc == SK_EREPO)
+		leave(s, worktree, linked);
 	free(worktree);
+}
+
+/* It could not be opened. */
+static void try_again(struct sk_service *s, struct sk_site *site)
+{
+	int rc = settle(s, site);
+
+	if (rc == SK_EREPO)
+		leave(s, site->worktree, site->linked);
+	if (rc)
+		sk_site_remove(s, site);
 }
 
 bool sk_sites_work(struct sk_service *s, int64_t end)
@@ -242,12 +352,53 @@ bool sk_sites_work(struct sk_service *s, int64_t end)
 	return more;
 }
 
-bool sk_site_unchanged(struct sk_site *site)
+/* All that happened so far is known. */
+static bool exact(struct sk_site *site)
 {
 	return site->watch && site->ever && sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
 	       !*sk_watch_why(site->watch) && sk_watch_catch_up(site->watch) &&
-	       sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
-	       sk_watch_stir(site->watch, NULL) == site->saved && !sk_watch_soft(site->watch);
+	       sk_watch_mode(site->watch) == SK_WATCH_EXACT;
+}
+
+static bool nothing_new(struct sk_site *site)
+{
+	return sk_watch_stir(site->watch, NULL) == site->saved && !sk_watch_soft(site->watch);
+}
+
+bool sk_site_unchanged(struct sk_site *site)
+{
+	return exact(site) && nothing_new(site);
+}
+
+static struct sk_strv *changed(struct sk_site *site)
+{
+	struct sk_strv *v = calloc(1, sizeof *v);
+	struct sk_buf paths = SK_BUF_INIT;
+	int rc = v ? sk_watch_changed(site->watch, site->seq, &paths) : SK_ENO;
+
+	for (const char *p = sk_buf_str(&paths); !rc && p < paths.ptr + paths.len;
+	     p += strlen(p) + 1)
+		rc = sk_strv_add(v, p);
+	sk_buf_free(&paths);
+	if (rc) {
+		if (v)
+			sk_strv_free(v);
+		free(v);
+		return NULL;
+	}
+	sk_strv_sort(v);
+	return v;
+}
+
+void sk_site_hint(struct sk_site *site, struct sk_service_hint *out)
+{
+	*out = (struct sk_service_hint){ .state = site->state };
+	if (!exact(site))
+		return;
+	out->unchanged = nothing_new(site);
+	/* once in a while all is looked at, whatever was seen */
+	if (sk_clock_ms() - site->whole < QUIET_FULL_MS)
+		out->changed = changed(site);
 }
 
 /* When the changes at hand want their backup. */
@@ -267,6 +418,8 @@ static int64_t due_by_watch(struct sk_site *site, int64_t now)
 	}
 	if (!site->stirred)
 		site->stirred = now;
+	if (site->ever && sk_watch_stir(site->watch, NULL) == site->saved)
+		return site->stirred + SOFT_MS;
 	quiet = last + site->debounce;
 	most = site->stirred + CONSTANT_MS;
 	return quiet < most ? quiet : most;
@@ -278,9 +431,9 @@ static int64_t due_by_clock(const struct sk_site *site)
 
 	if (every < 0)
 		return site->ever ? SK_NEVER : site->due;
+	/* what changes there has its backup within seconds, when it is complete */
 	if (site->ever && !site->rounds && site->watch &&
-	    sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
-	    sk_watch_stir(site->watch, NULL) == site->saved && every < QUIET_FULL_MS)
+	    sk_watch_mode(site->watch) == SK_WATCH_EXACT && every < QUIET_FULL_MS)
 		every = QUIET_FULL_MS;
 	return site->ever ? site->full + every : site->due;
 }
@@ -291,10 +444,10 @@ static int64_t tick_site(struct sk_service *s, struct sk_site *site, int64_t now
 	struct sk_job *job;
 	bool by_watch;
 
-	if (site->job || s->stopping)
-		return SK_NEVER;
 	watch = due_by_watch(site, now);
 	clock = due_by_clock(site);
+	if (!site->watch && !site->remote)
+		return site->retry; /* nothing can be done before it can be opened */
 	by_watch = watch <= now && site->ever;
 	next = watch < clock ? watch : clock;
 	if (site->retry > next)
@@ -322,6 +475,16 @@ int64_t sk_sites_tick(struct sk_service *s, int64_t now)
 		int64_t t;
 
 		after = site->next;
+		if (site->job || s->stopping)
+			continue;
+		if (site->reopen || (!site->watch && !site->remote && now >= site->retry)) {
+			if (site->reopen)
+				reopen(s, site);
+			else
+				try_again(s, site);
+			next = now; /* it has a new place in the list, or others came */
+			continue;
+		}
 		t = tick_site(s, site, now);
 		if (t < next)
 			next = t;
@@ -329,8 +492,10 @@ int64_t sk_sites_tick(struct sk_service *s, int64_t now)
 	return next;
 }
 
+/* Why, without what comes before each message of ours. */
 static void last_line(const struct sk_buf *said, char out[256])
 {
+	static const char *const before[] = { "git sk: ", "warning: ", "no backup was made: " };
 	const char *text = sk_buf_str(said), *from = text;
 	size_t len = said->len;
 
@@ -339,6 +504,9 @@ static void last_line(const struct sk_buf *said, char out[256])
 	for (const char *p = text; p < text + len; p++)
 		if (*p == '\n')
 			from = p + 1;
+	for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+		if (strncmp(from, before[i], strlen(before[i])) == 0)
+			from += strlen(before[i]);
 	(void)snprintf(out, 256, "%.*s", (int)(text + len - from), from);
 }
 
@@ -348,6 +516,11 @@ void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_jo
 	char line[256];
 
 	s->active = now;
+	if (site->watch && settings_print(sk_watch_repo(site->watch)) != site->settings)
+		site->reopen = true;
+	if (site->watch && sk_watch_mode(site->watch) == SK_WATCH_SCANS && site->watching &&
+	    now - site->opened >= QUIET_FULL_MS)
+		site->reopen = true; /* perhaps there are watches to be had now */
 	if (status == SK_EREFUSED && strncmp(job->event, "pre-", 4) == 0)
 		return; /* git is told no; nothing is known of the backup */
 	if (status && status != SK_EPARTIAL) {
@@ -361,6 +534,11 @@ void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_jo
 	site->retry = 0;
 	site->ever = true;
 	site->saved = job->stir;
+	site->seq = job->seq;
+	if (site->watch)
+		sk_state_mark(sk_watch_repo(site->watch), &site->state);
+	if (!job->hinted)
+		site->whole = now;
 	site->full = now;
 	site->last = time(NULL);
 	site->stirred = 0;

@@ -20,9 +20,17 @@ static json_t *site_json(const struct sk_site *site)
 		                             [SK_WATCH_SCANS] = "scans" };
 	enum sk_watch_mode mode = site->watch ? sk_watch_mode(site->watch) : SK_WATCH_SCANS;
 	const char *why = site->watch ? sk_watch_why(site->watch) : "";
+	char remote[200];
 	json_t *o =
 	        put(json_object(), "path", sk_json_path(site->worktree, strlen(site->worktree)));
 
+	if (site->remote) {
+		(void)snprintf(remote, sizeof remote,
+		               "it lies on a filesystem (%.60s) that does not tell of changes; a "
+		               "backup is made every %lld minutes",
+		               site->remote, (long long)site->interval / 60000);
+		why = remote;
+	}
 	o = put(o, "mode", json_string(modes[mode]));
 	o = put(o, "folders",
 	        json_integer(site->watch ? (json_int_t)sk_watch_folders(site->watch) : 0));

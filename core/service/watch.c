@@ -664,3 +664,13 @@ size_t sk_watch_folders(const struct sk_watch *w)
 {
 	return w->n_dirs;
 }
+
+uint64_t sk_watch_seq(const struct sk_watch *w)
+{
+	return w->changes.seq;
+}
+
+int sk_watch_changed(const struct sk_watch *w, uint64_t seq, struct sk_buf *out)
+{
+	return sk_changes_since(&w->changes, seq, out);
+}

@@ -74,6 +74,10 @@ uint64_t sk_watch_stir(const struct sk_watch *w, int64_t *at);
 bool sk_watch_soft(struct sk_watch *w);
 bool sk_watch_soft_waits(const struct sk_watch *w); /* there are such changes */
 void sk_watch_soft_done(struct sk_watch *w);
+/* What was seen to change has numbers: the latest, and every path that changed after one of them,
+ * each ended by a NUL (a folder: with all below it).  SK_ENO: it is not known any more. */
+uint64_t sk_watch_seq(const struct sk_watch *w);
+int sk_watch_changed(const struct sk_watch *w, uint64_t seq, struct sk_buf *out);
 size_t sk_watch_folders(const struct sk_watch *w);
 
 #endif

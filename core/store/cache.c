@@ -6,17 +6,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <zlib.h>
 
 #include "base/buf.h"
 #include "base/io.h"
 
 #define FILE_MAX ((size_t)1 << 28)
 #define WORTH_WRITING 16
-#define RECORD_HEAD (SK_OID_RAW + sizeof(uint32_t))
+#define RECORD_HEAD (SK_OID_RAW + sizeof(uint32_t)) /* the shortest record there can be */
 
 struct head {
 	char magic[8];
@@ -25,7 +24,13 @@ struct head {
 	uint32_t zero;
 };
 
-static const struct head head_now = { "SKTAGS1", 0x01020304, 0, 0, 0 };
+/* Where a record begins in the file. */
+struct place {
+	struct sk_oid oid;
+	uint32_t at;
+};
+
+static const struct head head_now = { "SKTAGS3", 0x01020304, 0, 0, 0 };
 
 struct hashes {
 	uint64_t *item; /* sorted */
@@ -34,13 +39,17 @@ struct hashes {
 
 struct sk_cache {
 	const struct sk_repo *repo;
-	struct sk_buf file;   /* as it was read */
-	struct sk_buf noted;  /* further records */
-	size_t n_noted, used; /* records of the file that were asked for */
-	size_t n, n_slots;
-	uint32_t *slot; /* offset of a record in `file`, 0: none */
-	bool *hit;      /* by slot */
+	const char *map; /* the file, or NULL */
+	size_t len;
+	const char *place;  /* sorted by id, not aligned */
+	size_t n;           /* records in the file */
+	size_t next, end;   /* offset of the record that will be asked for next, as it is guessed */
+	unsigned char *hit; /* a bit for each RECORD_HEAD bytes of the file: asked for */
+	size_t used;
+	struct sk_buf noted; /* further records */
+	size_t n_noted;
 	struct hashes packs;
+	bool folded;
 };
 
 static int compare(const void *a, const void *b)
@@ -61,7 +70,7 @@ static uint64_t fnv(uint64_t h, const void *data, size_t len)
 
 static uint64_t hash_of(const char *name, const struct stat *st)
 {
-	const long long v[] = { st->st_size, st->st_ctim.tv_sec, st->st_ctim.tv_nsec };
+	const unsigned long long v[] = { (unsigned long long)st->st_size, st->st_ino };
 
 	return fnv(fnv(0xcbf29ce484222325u, name, strlen(name)), v, sizeof v);
 }
@@ -129,19 +138,23 @@ static bool all_there(const char *some, size_t n, const struct hashes *all)
 	return true;
 }
 
-static uint32_t checksum(const char *data, size_t len)
+/* Four chains side by side, so that the processor need not wait for one; each step can be undone,
+ * so no change of one word goes unnoticed. */
+static uint64_t checksum(const char *data, size_t len)
 {
-	return (uint32_t)crc32_z(0, (const unsigned char *)data, len);
-}
+	uint64_t h[4] = { 1, 2, 3, 4 }, w[4], sum = len;
+	size_t at = 0;
 
-static uint32_t *slot_of(const struct sk_cache *c, const struct sk_oid *oid)
-{
-	size_t at;
-
-	memcpy(&at, oid->id, sizeof at);
-	for (at &= c->n_slots - 1;; at = (at + 1) & (c->n_slots - 1))
-		if (!c->slot[at] || memcmp(c->file.ptr + c->slot[at], oid->id, SK_OID_RAW) == 0)
-			return &c->slot[at];
+	for (; len - at >= sizeof w; at += sizeof w) {
+		memcpy(w, data + at, sizeof w);
+		for (unsigned k = 0; k < 4; k++) {
+			h[k] = (h[k] ^ w[k]) * 0x9e3779b97f4a7c15u;
+			h[k] ^= h[k] >> 29;
+		}
+	}
+	for (unsigned k = 0; k < 4; k++)
+		sum = (sum ^ h[k]) * 0x9e3779b97f4a7c15u;
+	return fnv(sum, data + at, len - at);
 }
 
 static uint32_t record_len(const char *record)
@@ -152,39 +165,30 @@ static uint32_t record_len(const char *record)
 	return len;
 }
 
-/* Finds the records of the file; false when it is not to be used. */
-static bool index_file(struct sk_cache *c)
+/* Finds the parts of the file; false when it is not to be used. */
+static bool look_through(struct sk_cache *c)
 {
 	struct head h;
-	size_t at = sizeof h, end;
-	uint32_t sum;
+	size_t at = sizeof h;
+	uint64_t sum;
 
-	if (c->file.len < sizeof h + sizeof sum)
+	if (c->len < sizeof h + sizeof sum)
 		return false;
-	end = c->file.len - sizeof sum;
-	memcpy(&h, c->file.ptr, sizeof h);
-	memcpy(&sum, c->file.ptr + end, sizeof sum);
+	c->end = c->len - sizeof sum;
+	memcpy(&h, c->map, sizeof h);
+	memcpy(&sum, c->map + c->end, sizeof sum);
 	if (memcmp(h.magic, head_now.magic, sizeof h.magic) != 0 || h.order != head_now.order ||
-	    sum != checksum(c->file.ptr, end) || h.packs > (end - at) / sizeof(uint64_t) ||
-	    !all_there(c->file.ptr + at, h.packs, &c->packs))
+	    h.packs > (c->end - at) / sizeof(uint64_t) ||
+	    !all_there(c->map + at, h.packs, &c->packs))
 		return false;
 	at += h.packs * sizeof(uint64_t);
-	for (c->n_slots = 16; c->n_slots < 2 * (size_t)h.entries;)
-		c->n_slots *= 2;
-	c->slot = calloc(c->n_slots, sizeof *c->slot);
-	c->hit = calloc(c->n_slots, sizeof *c->hit);
-	if (!c->slot || !c->hit)
+	if (h.entries > (c->end - at) / sizeof(struct place) || sum != checksum(c->map, c->end))
 		return false;
-	for (; c->n < h.entries; c->n++) {
-		struct sk_oid oid;
-
-		if (end - at < RECORD_HEAD || end - at - RECORD_HEAD < record_len(c->file.ptr + at))
-			return false;
-		memcpy(oid.id, c->file.ptr + at, SK_OID_RAW);
-		*slot_of(c, &oid) = (uint32_t)at;
-		at += RECORD_HEAD + record_len(c->file.ptr + at);
-	}
-	return at == end;
+	c->place = c->map + at;
+	c->n = h.entries;
+	c->next = at + c->n * sizeof(struct place);
+	c->hit = calloc(1, c->len / RECORD_HEAD / 8 + 1);
+	return c->hit != NULL;
 }
 
 static int cache_path(const struct sk_repo *repo, struct sk_buf *out)
@@ -194,12 +198,12 @@ static int cache_path(const struct sk_repo *repo, struct sk_buf *out)
 
 static void forget(struct sk_cache *c)
 {
-	sk_buf_free(&c->file);
-	free(c->slot);
+	if (c->map)
+		(void)munmap((void *)(uintptr_t)c->map, c->len);
 	free(c->hit);
-	c->slot = NULL;
+	c->map = NULL;
 	c->hit = NULL;
-	c->n = c->n_slots = 0;
+	c->n = c->used = 0;
 }
 
 static bool objects_elsewhere(const struct sk_repo *repo)
@@ -214,13 +218,23 @@ static bool objects_elsewhere(const struct sk_repo *repo)
 	return yes;
 }
 
-static bool read_file(const char *path, struct sk_buf *out)
+/* The file is replaced by rename only, so what is mapped stays as it is. */
+static bool map_file(struct sk_cache *c, const char *path)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	void *map = MAP_FAILED;
 	struct stat st;
 
-	return stat(path, &st) == 0 && (size_t)st.st_size <= FILE_MAX &&
-	       sk_buf_reserve(out, (size_t)st.st_size) == 0 &&
-	       sk_read_file(AT_FDCWD, path, FILE_MAX, out) == 0;
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (size_t)st.st_size <= FILE_MAX)
+		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (fd >= 0)
+		(void)close(fd);
+	if (map == MAP_FAILED)
+		return false;
+	c->map = map;
+	c->len = (size_t)st.st_size;
+	return true;
 }
 
 int sk_cache_open(const struct sk_repo *repo, struct sk_cache **out)
@@ -239,7 +253,7 @@ int sk_cache_open(const struct sk_repo *repo, struct sk_cache **out)
 	rc = look_at_packs(repo, &c->packs);
 	if (!rc)
 		rc = cache_path(repo, &path);
-	if (!rc && (!read_file(path.ptr, &c->file) || !index_file(c)))
+	if (!rc && (!map_file(c, path.ptr) || !look_through(c)))
 		forget(c);
 	sk_buf_free(&path);
 	if (rc)
@@ -249,18 +263,60 @@ int sk_cache_open(const struct sk_repo *repo, struct sk_cache **out)
 	return rc;
 }
 
+/* Whether a whole record of that tag begins at `at`. */
+static bool is_at(const struct sk_cache *c, size_t at, const struct sk_oid *oid)
+{
+	return at < c->end && c->end - at >= RECORD_HEAD &&
+	       memcmp(c->map + at, oid->id, SK_OID_RAW) == 0 &&
+	       record_len(c->map + at) <= c->end - at - RECORD_HEAD;
+}
+
+/* Halving the sorted places. */
+static bool find(const struct sk_cache *c, const struct sk_oid *oid, size_t *at)
+{
+	size_t lo = 0, hi = c->n;
+	struct place place;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int cmp;
+
+		memcpy(&place, c->place + mid * sizeof place, sizeof place);
+		cmp = sk_oid_cmp(&place.oid, oid);
+		if (cmp == 0) {
+			*at = place.at;
+			return is_at(c, place.at, oid);
+		}
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+static bool bit(const unsigned char *bits, size_t n)
+{
+	return bits[n / 8] >> n % 8 & 1;
+}
+
 const char *sk_cache_get(struct sk_cache *c, const struct sk_oid *oid, size_t *len)
 {
-	uint32_t *slot = c && c->n_slots ? slot_of(c, oid) : NULL;
+	size_t at, n;
 
-	if (!slot || !*slot)
+	if (!c || !c->map)
 		return NULL;
-	if (!c->hit[slot - c->slot]) {
-		c->hit[slot - c->slot] = true;
+	at = c->next; /* records lie in the order in which they were asked for the last time */
+	if (!is_at(c, at, oid) && !find(c, oid, &at))
+		return NULL;
+	n = at / RECORD_HEAD;
+	if (!bit(c->hit, n)) {
+		c->hit[n / 8] |= (unsigned char)(1 << n % 8);
 		c->used++;
 	}
-	*len = record_len(c->file.ptr + *slot);
-	return c->file.ptr + *slot + RECORD_HEAD;
+	*len = record_len(c->map + at);
+	c->next = at + RECORD_HEAD + *len;
+	return c->map + at + RECORD_HEAD;
 }
 
 static bool is_loose(const struct sk_repo *repo, const struct sk_oid *oid)
@@ -287,22 +343,90 @@ void sk_cache_note(struct sk_cache *c, const struct sk_oid *oid, const char *dat
 	(void)sk_buf_add(&c->noted, data, len);
 }
 
+void sk_cache_folded(struct sk_cache *c, size_t files)
+{
+	struct hashes now = { 0 };
+	size_t left = 0, j = 0;
+
+	if (!c || !c->n)
+		return;
+	if (look_at_packs(c->repo, &now)) {
+		forget(c);
+		free(now.item);
+		return;
+	}
+	for (size_t i = 0; i < c->packs.n; i++) {
+		while (j < now.n && now.item[j] < c->packs.item[i])
+			j++;
+		left += j < now.n && now.item[j] == c->packs.item[i];
+	}
+	c->folded = left + files == c->packs.n;
+	if (!c->folded)
+		forget(c);
+	free(c->packs.item);
+	c->packs = now;
+}
+
+static int by_oid(const void *a, const void *b)
+{
+	return sk_oid_cmp(&((const struct place *)a)->oid, &((const struct place *)b)->oid);
+}
+
+/* The records: those noted now first, for a listing begins with the newest. */
+static int add_records(struct sk_cache *c, bool drop_rest, struct sk_buf *out)
+{
+	size_t first = c->n ? (size_t)(c->place - c->map) + c->n * sizeof(struct place) : 0;
+
+	(void)sk_buf_add(out, sk_buf_str(&c->noted), c->noted.len);
+	for (size_t at = first, i = 0; i < c->n; i++) {
+		size_t len;
+
+		if (at > c->end || c->end - at < RECORD_HEAD)
+			return sk_error(SK_EDAMAGED, "the cache of tags is damaged");
+		len = RECORD_HEAD + record_len(c->map + at);
+		if (len > c->end - at)
+			return sk_error(SK_EDAMAGED, "the cache of tags is damaged");
+		if (!drop_rest || bit(c->hit, at / RECORD_HEAD))
+			(void)sk_buf_add(out, c->map + at, len);
+		at += len;
+	}
+	return sk_buf_ok(out);
+}
+
 static int build(struct sk_cache *c, bool drop_rest, struct sk_buf *out)
 {
+	struct sk_buf records = SK_BUF_INIT;
 	struct head h = head_now;
-	uint32_t sum;
+	struct place *place = NULL;
+	size_t from;
+	uint64_t sum;
+	int rc = add_records(c, drop_rest, &records);
 
 	h.packs = (uint32_t)c->packs.n;
 	h.entries = (uint32_t)(c->n_noted + (drop_rest ? c->used : c->n));
+	place = calloc(h.entries + 1u, sizeof *place);
+	if (!rc && !place)
+		rc = sk_error_oom();
+	if (rc)
+		goto out;
+	from = sizeof h + c->packs.n * sizeof *c->packs.item + h.entries * sizeof *place;
+	for (size_t at = 0, i = 0; i < h.entries && at < records.len; i++) {
+		memcpy(place[i].oid.id, records.ptr + at, SK_OID_RAW);
+		place[i].at = (uint32_t)(from + at);
+		at += RECORD_HEAD + record_len(records.ptr + at);
+	}
+	qsort(place, h.entries, sizeof *place, by_oid);
+	(void)sk_buf_reserve(out, from + records.len + sizeof sum);
 	(void)sk_buf_add(out, &h, sizeof h);
 	(void)sk_buf_add(out, c->packs.item, c->packs.n * sizeof *c->packs.item);
-	for (size_t i = 0; i < c->n_slots; i++)
-		if (c->slot[i] && (c->hit[i] || !drop_rest))
-			(void)sk_buf_add(out, c->file.ptr + c->slot[i],
-			                 RECORD_HEAD + record_len(c->file.ptr + c->slot[i]));
-	(void)sk_buf_add(out, sk_buf_str(&c->noted), c->noted.len);
+	(void)sk_buf_add(out, place, h.entries * sizeof *place);
+	(void)sk_buf_add(out, sk_buf_str(&records), records.len);
 	sum = checksum(sk_buf_str(out), out->len);
-	return sk_buf_add(out, &sum, sizeof sum);
+	rc = sk_buf_add(out, &sum, sizeof sum);
+out:
+	free(place);
+	sk_buf_free(&records);
+	return rc;
 }
 
 /* Only when no pack came or went while the tags were read: it is then certain that they were in
@@ -326,7 +450,7 @@ void sk_cache_close(struct sk_cache *c, bool drop_rest)
 {
 	if (!c)
 		return;
-	if (c->n_noted >= WORTH_WRITING && sk_buf_ok(&c->noted) == 0)
+	if ((c->n_noted >= WORTH_WRITING || c->folded) && sk_buf_ok(&c->noted) == 0)
 		write_file(c, drop_rest);
 	forget(c);
 	sk_buf_free(&c->noted);

@@ -35,9 +35,10 @@ struct sk_entry {
 	size_t n_trailers;
 	bool damaged; /* the ref is there, but its tag cannot be read or understood */
 	char *damage; /* why; then only id, ref, tag (when known) and created (from the id) hold */
-	char *block;  /* private: strings of an entry that was read lie in here, so none of
-	               * its members may be freed by itself */
-	size_t block_len;
+	/* private: an entry that was read has its strings and trailers in `block`, id and ref right
+	 * behind this struct, so none of its members may be freed by itself */
+	char *block;
+	size_t block_len, tail_len;
 };
 
 const char *sk_kind_name(enum sk_kind kind); /* "backup", "revision", "release" */
@@ -59,6 +60,10 @@ void sk_entries_free(struct sk_entries *list);
  * is in the list (for every worktree), marked.  `out` is to be freed. */
 int sk_entry_list(const struct sk_repo *repo, unsigned kinds, const char *worktree_id,
                   struct sk_entries *out);
+/* The same, but of backups only the newest: at least `max` of them (by their ids' times), which
+ * with many costs next to nothing.  Whatever is left out is older than all that is not. */
+int sk_entry_list_newest(const struct sk_repo *repo, unsigned kinds, const char *worktree_id,
+                         size_t max, struct sk_entries *out);
 /* The newest intact backup of that worktree without reading them all; SK_ENO: none.  One dated in
  * the future (the clock was wrong once) only when there is no other: what is new would otherwise
  * be compared with it for ever. */

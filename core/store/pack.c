@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/proc.h"
 #include "store/pack_index.h"
+#include "store/packs.h"
 
 /* Up to here a pack is held in memory: the usual backup is written by one write(2). */
 #define MEMORY_MAX (8u << 20)
@@ -25,6 +26,7 @@
 struct sk_packer {
 	const struct sk_repo *repo;
 	git_odb *odb;
+	struct sk_packs *packs; /* opened when it is first asked */
 	pthread_mutex_t lock;
 	struct sk_buf mem;      /* the bytes after `flushed` */
 	uint64_t flushed;       /* bytes already in the file */
@@ -222,6 +224,18 @@ static bool locked_in_pack(struct sk_packer *p, const struct sk_oid *oid)
 	return yes;
 }
 
+static int open_packs(struct sk_packer *p, struct sk_packs **out)
+{
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&p->lock);
+	if (!p->packs)
+		rc = sk_packs_open(p->dir, &p->packs);
+	*out = p->packs;
+	(void)pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
 static int rely(struct sk_packer *p, const struct sk_oid *oid)
 {
 	int rc = 0;
@@ -251,9 +265,13 @@ static bool odb_has(const struct sk_packer *p, const struct sk_oid *oid)
 
 int sk_packer_rely(struct sk_packer *p, const struct sk_oid *oid, bool *have)
 {
+	struct sk_packs *packs = NULL;
 	bool found = locked_in_pack(p, oid);
-	int rc = 0;
+	int rc = open_packs(p, &packs);
 
+	if (rc)
+		return rc;
+	found = found || sk_packs_have(packs, oid);
 	if (!found && odb_has(p, oid)) {
 		found = true;
 		rc = rely(p, oid);
@@ -538,6 +556,8 @@ out:
 
 int sk_packer_recheck(struct sk_packer *p)
 {
+	if (p->packs && !sk_packs_last(p->packs))
+		return sk_error(SK_ENO, "a pack went away meanwhile");
 	if (p->n_relied && git_odb_refresh(p->odb) < 0)
 		return sk_error_git(SK_EDAMAGED, "cannot read the object database");
 	for (size_t i = 0; i < p->n_relied; i++)
@@ -558,6 +578,7 @@ void sk_packer_free(struct sk_packer *p)
 	if (p->keep)
 		(void)unlink(p->keep);
 	git_odb_free(p->odb);
+	sk_packs_free(p->packs);
 	sk_buf_free(&p->mem);
 	(void)pthread_mutex_destroy(&p->lock);
 	free(p->dir);

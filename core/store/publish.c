@@ -177,8 +177,8 @@ int sk_entry_publish(const struct sk_repo *repo, struct sk_packer *p, struct sk_
 		rc = sk_packer_new(repo, &again);
 	}
 	if (!rc) {
-		free(e->id);
-		free(e->ref);
+		sk_entry_release(e, e->id);
+		sk_entry_release(e, e->ref);
 		e->id = n.id;
 		e->ref = n.ref;
 		e->tag = tag;

@@ -7,14 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
-
-#define PACKED_MAX ((size_t)1 << 31)
 
 /* The reason why the bytes of a loose ref are none, or NULL and the id. */
 static const char *parse_loose(const char *data, size_t len, struct sk_oid *oid)
@@ -59,7 +56,7 @@ int sk_ref_read_loose(int dirfd, const char *path, struct sk_oid *oid, const cha
 	return n == -2 ? SK_ENO : 0;
 }
 
-static int add_ref(struct sk_refs *refs, const char *name, size_t len, struct sk_ref **out)
+int sk_refs_add(struct sk_refs *refs, const char *name, size_t len, struct sk_ref **out)
 {
 	struct sk_ref *item;
 
@@ -112,7 +109,7 @@ static int list_folder(int dir, const char *last, struct sk_buf *name, unsigned 
 static int list_one(int dir, struct sk_buf *name, const struct dirent *de, unsigned flags,
                     struct sk_refs *out)
 {
-	struct sk_ref *ref, got = { 0 };
+	struct sk_ref *ref = NULL, got = { 0 };
 	size_t len = name->len;
 	struct stat st;
 	bool folder = de->d_type == DT_DIR;
@@ -131,7 +128,7 @@ static int list_one(int dir, struct sk_buf *name, const struct dirent *de, unsig
 		goto out; /* a stray file: git does not take it for a ref either */
 	if (!(flags & SK_REFS_NAMES) && sk_ref_read_loose(dir, de->d_name, &got.oid, &got.bad))
 		goto out; /* packed or deleted since readdir */
-	rc = add_ref(out, name->ptr, name->len, &ref);
+	rc = sk_refs_add(out, name->ptr, name->len, &ref);
 	if (!rc) {
 		ref->oid = got.oid;
 		ref->bad = got.bad;
@@ -197,67 +194,6 @@ int sk_ref_path(const struct sk_repo *repo, const char *name, const char *end, c
 	return 0;
 }
 
-static int read_packed(const struct sk_repo *repo, struct sk_buf *out)
-{
-	char *path = NULL;
-	struct stat st;
-	int rc = sk_ref_path(repo, "packed-refs", "", &path);
-
-	if (!rc && stat(path, &st) == 0 && st.st_size > 0 && (size_t)st.st_size < PACKED_MAX)
-		rc = sk_buf_reserve(out, (size_t)st.st_size);
-	if (!rc)
-		rc = sk_read_file(AT_FDCWD, path, PACKED_MAX, out);
-	free(path);
-	return rc == SK_ENO ? 0 : rc;
-}
-
-/* The next line of packed-refs whose name begins with `prefix`, from *at on. */
-static bool next_packed(const struct sk_buf *packed, const char *prefix, size_t *at,
-                        struct sk_oid *oid, const char **name, size_t *len)
-{
-	size_t plen = strlen(prefix);
-
-	while (*at < packed->len) {
-		const char *hit = memmem(packed->ptr + *at, packed->len - *at, prefix, plen), *end;
-
-		if (!hit)
-			return false;
-		*at = (size_t)(hit - packed->ptr) + plen;
-		if (hit - packed->ptr < SK_OID_HEX + 1 || hit[-1] != ' ' ||
-		    (hit - packed->ptr > SK_OID_HEX + 1 && hit[-SK_OID_HEX - 2] != '\n') ||
-		    !sk_oid_parse(hit - SK_OID_HEX - 1, oid))
-			continue;
-		end = memchr(hit, '\n', packed->len - (size_t)(hit - packed->ptr));
-		*name = hit;
-		*len = end ? (size_t)(end - hit) : packed->len - (size_t)(hit - packed->ptr);
-		return true;
-	}
-	return false;
-}
-
-static int list_packed(const struct sk_buf *packed, const char *prefix, unsigned flags,
-                       struct sk_refs *out)
-{
-	const char *name;
-	struct sk_ref *ref;
-	struct sk_oid oid;
-	size_t at = 0, len, plen = strlen(prefix);
-	int rc = 0;
-
-	while (!rc && next_packed(packed, prefix, &at, &oid, &name, &len)) {
-		if (!(flags & SK_REFS_DEEP) && memchr(name + plen, '/', len - plen))
-			continue;
-		rc = add_ref(out, name, len, &ref);
-		if (rc)
-			break;
-		ref->oid = oid;
-		ref->packed = true;
-		if (name[len] == '\n' && name[len + 1] == '^') /* the buffer ends in NUL */
-			(void)sk_oid_parse(name + len + 2, &ref->peeled);
-	}
-	return rc;
-}
-
 static int compare(const void *a, const void *b)
 {
 	const struct sk_ref *x = a, *y = b;
@@ -269,7 +205,7 @@ static int compare(const void *a, const void *b)
 int sk_refs_list_all(const struct sk_repo *repo, const char *const *prefixes, unsigned flags,
                      struct sk_refs *out)
 {
-	struct sk_buf packed = SK_BUF_INIT;
+	struct sk_packed packed = { 0 };
 	struct sk_refs refs = { 0 };
 	size_t n = 0;
 	int rc = 0;
@@ -277,10 +213,10 @@ int sk_refs_list_all(const struct sk_repo *repo, const char *const *prefixes, un
 	for (size_t i = 0; prefixes[i] && !rc; i++)
 		rc = list_loose(repo, prefixes[i], flags, &refs);
 	if (!rc && !(flags & SK_REFS_LOOSE))
-		rc = read_packed(repo, &packed);
-	for (size_t i = 0; prefixes[i] && !rc && packed.len; i++)
-		rc = list_packed(&packed, prefixes[i], flags, &refs);
-	sk_buf_free(&packed);
+		rc = sk_packed_open(repo, &packed);
+	for (size_t i = 0; prefixes[i] && !rc && packed.map; i++)
+		rc = sk_packed_list(&packed, prefixes[i], flags, &refs);
+	sk_packed_close(&packed);
 	if (rc) {
 		sk_refs_free(&refs);
 		return rc;
@@ -333,29 +269,6 @@ const struct sk_ref *sk_refs_find(const struct sk_refs *refs, const char *name)
 			hi = mid;
 	}
 	return NULL;
-}
-
-int sk_ref_find_packed(const struct sk_repo *repo, const char *name, struct sk_oid *out)
-{
-	struct sk_buf packed = SK_BUF_INIT;
-	const char *hit;
-	struct sk_oid oid;
-	size_t at = 0, len;
-	int rc = read_packed(repo, &packed);
-
-	if (rc)
-		goto out;
-	rc = SK_ENO;
-	while (rc && next_packed(&packed, name, &at, &oid, &hit, &len))
-		if (len == strlen(name))
-			rc = 0;
-	if (!rc)
-		*out = oid;
-	else
-		(void)sk_error(rc, "no ref '%s'", sk_name(name));
-out:
-	sk_buf_free(&packed);
-	return rc;
 }
 
 int sk_ref_read(const struct sk_repo *repo, const char *name, struct sk_oid *out)

@@ -53,14 +53,24 @@ static int newest_first(const void *a, const void *b)
 	return x->at < y->at ? -1 : 1;
 }
 
-/* By bucket, and in it the newest first. */
+/* By bucket, the latest first, and in it the newest first. */
 static int by_key(const void *a, const void *b)
 {
 	const struct moment *x = a, *y = b;
 
 	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
+		return x->key < y->key ? 1 : -1;
 	return newest_first(a, b);
+}
+
+/* Nearly always they are in order already: times go one way, and so do buckets. */
+static void sort(struct moment *m, size_t n, int (*order)(const void *, const void *))
+{
+	for (size_t i = 1; i < n; i++)
+		if (order(&m[i - 1], &m[i]) > 0) {
+			qsort(m, n, sizeof *m, order);
+			return;
+		}
 }
 
 static int64_t key_of(const struct moment *m, unsigned rule)
@@ -81,7 +91,7 @@ static void mark(struct moment *m, size_t n, unsigned rule, unsigned limit, unsi
 		return;
 	for (size_t i = 0; i < n; i++)
 		m[i].key = key_of(&m[i], rule);
-	qsort(m, n, sizeof *m, by_key);
+	sort(m, n, by_key);
 	for (size_t i = 0; i < n;) {
 		struct moment rep = m[i];
 
@@ -90,7 +100,7 @@ static void mark(struct moment *m, size_t n, unsigned rule, unsigned limit, unsi
 		m[reps++].at = rep.at; /* reps <= i: nothing unread is overwritten */
 		m[reps - 1].t = rep.t;
 	}
-	qsort(m, reps, sizeof *m, newest_first);
+	sort(m, reps, newest_first);
 	for (size_t i = 0; i < reps && i < limit; i++)
 		reason[m[i].at] |= rule;
 }
@@ -103,7 +113,7 @@ static void cap(struct moment *m, size_t n, unsigned limit, unsigned *reason)
 		return;
 	for (size_t i = 0; i < n; i++)
 		m[i].key = m[i].day;
-	qsort(m, n, sizeof *m, by_key);
+	sort(m, n, by_key);
 	for (size_t i = 0; i < n; i++) {
 		unsigned *why = &reason[m[i].at];
 
@@ -163,7 +173,7 @@ int sk_retention_plan(const struct sk_retention *p, const time_t *created, size_
 		look_up(&all[i]);
 		reason[i] = 0;
 	}
-	qsort(all, n, sizeof *all, newest_first);
+	sort(all, n, newest_first);
 	plan(p, all, all + n, n, now, reason);
 	free(all);
 	return 0;

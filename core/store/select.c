@@ -1,6 +1,7 @@
 #include "store/entry.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static int nth(const struct sk_repo *repo, unsigned long long want, const char *
                struct sk_entry **out)
 {
 	struct sk_entries list;
-	int rc = sk_entry_list(repo, SK_BACKUP | SK_REVISION, repo->worktree_id, &list);
+	int rc = sk_entry_list_newest(repo, SK_BACKUP | SK_REVISION, repo->worktree_id,
+	                              (size_t)want + 1, &list);
 
 	if (rc)
 		return rc;
@@ -95,20 +97,28 @@ static int in_braces(const struct sk_repo *repo, const char *selector, struct sk
 	return rc;
 }
 
-static int newest(const struct sk_repo *repo, struct sk_entry **out)
+/* The newest whole one among the newest `max`. */
+static int newest_of(const struct sk_repo *repo, size_t max, struct sk_entry **out)
 {
 	struct sk_entries list;
 	size_t i = 0;
-	int rc = sk_entry_list(repo, SK_BACKUP | SK_REVISION, repo->worktree_id, &list);
+	int rc = sk_entry_list_newest(repo, SK_BACKUP | SK_REVISION, repo->worktree_id, max, &list);
 
 	if (rc)
 		return rc;
-	while (i < list.n && list.item[i]->damaged)
+	while (i < list.n && i < max && list.item[i]->damaged)
 		i++;
-	rc = i < list.n ? pick(repo, &list, i, out)
-	                : sk_error(SK_ENO, "no backup yet (git sk backup makes one)");
+	rc = i < list.n && i < max ? pick(repo, &list, i, out)
+	                           : sk_error(SK_ENO, "no backup yet (git sk backup makes one)");
 	sk_entries_free(&list);
 	return rc;
+}
+
+static int newest(const struct sk_repo *repo, struct sk_entry **out)
+{
+	int rc = newest_of(repo, SHOWN, out);
+
+	return rc == SK_ENO ? newest_of(repo, SIZE_MAX, out) : rc;
 }
 
 /* What a selector may mean: the refs that match. */

@@ -198,15 +198,9 @@ static char *take_value(struct cursor *c)
 	return start;
 }
 
+/* `e->trailer` has room for as many as there are lines. */
 static int parse_trailers(struct cursor c, struct sk_entry *e)
 {
-	size_t lines = 1;
-
-	for (const char *p = c.at; p < c.end; p++)
-		lines += *p == '\n';
-	e->trailer = malloc(lines * sizeof *e->trailer);
-	if (!e->trailer)
-		return sk_error_oom();
 	while (c.at < c.end) {
 		char *key = c.at;
 		size_t klen = key_len(c.at, (size_t)(c.end - c.at));
@@ -248,7 +242,7 @@ static void take(struct sk_entry *to, const struct sk_entry *from)
 		sk_entry_release(to, to->trailer[i].key);
 		sk_entry_release(to, to->trailer[i].value);
 	}
-	free(to->trailer);
+	sk_entry_release(to, to->trailer);
 	free(to->block);
 	to->kind = to->kind ? to->kind : from->kind;
 	to->tree = from->tree;
@@ -263,11 +257,12 @@ static void take(struct sk_entry *to, const struct sk_entry *from)
 
 static int parse(struct sk_entry *got, size_t len)
 {
-	struct cursor c = { got->block, got->block + len };
+	char *text = got->block + got->block_len - len - 1;
+	struct cursor c = { text, text + len };
 	const char *kind;
 	int rc;
 
-	if (memchr(got->block, '\0', len))
+	if (memchr(text, '\0', len))
 		return sk_error(SK_EDAMAGED, "the tag has a NUL byte");
 	rc = parse_header(&c, got);
 	if (!rc)
@@ -283,21 +278,35 @@ static int parse(struct sk_entry *got, size_t len)
 	return 0;
 }
 
+/* One piece of memory: room for a trailer on each line, then the text. */
+static int copy(const char *data, size_t len, struct sk_entry *got)
+{
+	size_t lines = 1, room;
+
+	for (const char *p = data; (p = memchr(p, '\n', (size_t)(data + len - p))); p++)
+		lines++;
+	room = lines * sizeof *got->trailer;
+	got->block = malloc(room + len + 1);
+	if (!got->block)
+		return sk_error_oom();
+	got->block_len = room + len + 1;
+	got->trailer = (struct sk_trailer *)(void *)got->block;
+	memcpy(got->block + room, data, len);
+	got->block[room + len] = '\0';
+	return 0;
+}
+
 int sk_tag_parse(const char *data, size_t len, struct sk_entry *e)
 {
-	struct sk_entry got = { .block = malloc(len + 1), .block_len = len + 1 };
+	struct sk_entry got = { 0 };
 	char *id = NULL;
-	int rc = got.block ? 0 : sk_error_oom();
+	int rc = copy(data, len, &got);
 
-	if (!rc) {
-		memcpy(got.block, data, len);
-		got.block[len] = '\0';
+	if (!rc)
 		rc = parse(&got, len);
-	}
 	if (!rc && !e->id && !(id = strdup(got.id)))
 		rc = sk_error_oom();
 	if (rc) {
-		free(got.trailer);
 		free(got.block);
 		return rc;
 	}

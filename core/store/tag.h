@@ -16,7 +16,9 @@ int sk_ident_add(struct sk_buf *out, time_t when, bool utc);
 int sk_tag_plain(const struct sk_oid *tree, const char *name, const char *message,
                  struct sk_buf *out);
 
-/* Frees one string of an entry, unless it lies in the entry's block. */
-void sk_entry_release(const struct sk_entry *e, char *str);
+/* Frees what one member of an entry points to, unless it lies in the entry's own memory. */
+void sk_entry_release(const struct sk_entry *e, void *ptr);
+/* The time that an id tells, for entries whose tag cannot be read; 0: none. */
+time_t sk_entry_id_time(enum sk_kind kind, const char *id);
 
 #endif

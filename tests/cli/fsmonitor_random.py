@@ -4,10 +4,16 @@
 usage: fsmonitor_random.py FOLDER STEPS SEED
 
 After each step `git status --porcelain=v2` of the user's index, with core.fsmonitor on, is compared
-to that of a copy of the index with core.fsmonitor and the untracked cache off.  The steps are edits,
-renames, moves of folders, ignore rules, git commands, repositories inside, kills and restarts of
-the service, and overflows of its queue.  The first difference ends the run: it prints the last steps.
+to that of a copy of the index with core.fsmonitor and the untracked cache off: with -uall and with the
+repository's own setting, in either order.  The steps are edits, renames, moves of folders, ignore
+rules, git commands, repositories inside, kills and restarts of the service, and overflows of its
+queue.  The first difference ends the run: it prints the last steps.  The last line says how many of
+each kind there were.
+
+SK_TEST_CHAIN=1 or 2: with another fsmonitor program in place before (fsmonitor_scan.py), of that version of
+the protocol; the service is then switched off at times.
 """
+import collections
 import ctypes
 import difflib
 import os
@@ -22,7 +28,10 @@ top, steps, seed = os.path.realpath(sys.argv[1]), int(sys.argv[2]), int(sys.argv
 rnd = random.Random(seed)
 work, outside = os.path.join(top, "work"), os.path.join(top, "outside")
 log = []
-counts = {"compared": 0, "exact": 0, "everything": 0, "git's own": 0, "kills": 0, "overflows": 0}
+counts = collections.Counter()
+generation = {}  # of each service: a new one after an overflow
+chain = os.environ.get("SK_TEST_CHAIN", "")
+OWN, REFUSED = "wrong by git's untracked cache alone", "refused by git"
 libc = ctypes.CDLL(None, use_errno=True)
 NAMES = ["a", "b", "c.txt", "d.o", "e", "lib", "src", "f-1", "g.log", "sp ace", "\u00fc", "build"]
 
@@ -49,7 +58,8 @@ def service_pid():
 
 
 def start():
-    subprocess.run(["git-sk", "-q", "service", "start"], check=True, stdout=subprocess.DEVNULL)
+    e = {k: v for k, v in os.environ.items() if k != "GIT_SK_NO_SERVICE"}
+    subprocess.run(["git-sk", "-q", "service", "start"], check=True, stdout=subprocess.DEVNULL, env=e)
 
 
 # --- what there is
@@ -59,8 +69,9 @@ def entries(kind):
     for d, dirs, files in os.walk(work):
         if d == work and ".git" in dirs:
             dirs.remove(".git")
-        dirs[:] = [x for x in dirs if x != ".git" and not os.path.islink(os.path.join(d, x))]
-        for x in (dirs if kind == "d" else files):
+        links = [x for x in dirs if os.path.islink(os.path.join(d, x))]
+        dirs[:] = [x for x in dirs if x != ".git" and x not in links]
+        for x in (dirs if kind == "d" else files + links):
             if x != ".git":
                 found.append(os.path.join(d, x))
     return sorted(found)
@@ -111,9 +122,11 @@ def put(path, data):
 
 def do(s):
     log.append(s.__name__)
+    counts["steps"] += 1
+    counts[kind(s)] += 1
     try:
         s()
-    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError):
+    except OSError:
         pass  # an earlier step is in its way
 
 
@@ -164,6 +177,78 @@ def s_delete_tree():
     p = a_dir(False)
     if p:
         shutil.rmtree(p, ignore_errors=True)
+
+
+def s_rename_over():
+    p, q = a_file(), a_file()
+    if p and q and p != q:
+        os.rename(p, q)
+
+
+def s_case():  # another name to Linux, and to git
+    p = rnd.choice([a_file(), a_dir(False)])
+    if p:
+        d, n = os.path.split(p)
+        os.rename(p, os.path.join(d, n.swapcase()))
+
+
+def s_tick():  # twice in one tick of the clock, with the same size
+    p = a_file()
+    if p and os.path.isfile(p) and not os.path.islink(p):
+        n = os.path.getsize(p)
+        put(p, "k" * n)
+        put(p, "l" * n)
+
+
+def s_add_tick():
+    p = a_file()
+    if p and os.path.isfile(p) and not os.path.islink(p):
+        n = os.path.getsize(p)
+        put(p, "K" * n)
+        git("add", "-f", "--", p)
+        put(p, "L" * n)
+
+
+def s_in_place():  # the folder's entry does not change
+    p = a_file()
+    if p and os.path.isfile(p) and not os.path.islink(p):
+        with open(p, "r+b") as f:
+            k = rnd.random()
+            if k < 0.4:
+                f.truncate(rnd.randrange(4))
+            elif k < 0.7:
+                f.write(b"W")
+            else:
+                f.seek(0, 2)
+                f.write(b"end")
+
+
+def s_deep():
+    p = rnd.choice(entries("d") + [work])
+    q = os.path.join(p, *(rnd.choice(NAMES) for _ in range(rnd.randrange(4, 12))))
+    put(os.path.join(q, "deep"), text())
+    if rnd.random() < 0.5:
+        time.sleep(rnd.choice([0, 0.02]))
+    if rnd.random() < 0.7:
+        first = os.path.join(p, os.path.relpath(q, p).split("/")[0])
+        shutil.rmtree(first, ignore_errors=True)
+        if rnd.random() < 0.5:
+            put(first, text())
+
+
+def s_link_for_dir():
+    p = a_dir(False)
+    if p:
+        os.rename(p, os.path.join(outside, "l%d" % rnd.randrange(10 ** 9)))
+        os.symlink(rnd.choice([outside, "src", "nowhere", "."]), p)
+
+
+def s_dir_for_link():
+    links = [p for p in entries("f") if os.path.islink(p)]
+    p = pick(links)
+    if p:
+        os.unlink(p)
+        put(os.path.join(p, rnd.choice(NAMES)), text())
 
 
 def s_rename():
@@ -234,7 +319,7 @@ def s_link():
 
 
 def s_hard_link():
-    if rnd.random() > 0.15:
+    if rnd.random() > 0.05:  # no answer is exact for a while after it
         return
     p, q = a_file(), new_path()
     try:
@@ -358,6 +443,83 @@ def s_nested_ends():
             shutil.rmtree(g, ignore_errors=True)
 
 
+def s_index():  # how the index is written
+    git("update-index", rnd.choice([
+        "--index-version=2", "--index-version=3", "--index-version=4", split(), "--no-split-index",
+        "--untracked-cache", "--no-untracked-cache", "--force-untracked-cache", "--fsmonitor", "--no-fsmonitor",
+        "--refresh", "--really-refresh"]))
+
+
+def s_sparse():
+    if any(os.path.islink(p) and os.path.isdir(p) for p in entries("f")):
+        return  # git deletes what such a link points to: the whole repository
+    tops = sorted({os.path.relpath(d, work).split("/")[0] for d in entries("d")})
+    k = rnd.random()
+    if k < 0.4:
+        git("sparse-checkout", "disable")
+    elif tops:
+        git("update-index", "--no-split-index")
+        git("sparse-checkout", "set", rnd.choice(["--sparse-index", "--no-sparse-index"]), "--cone",
+            *rnd.sample(tops, rnd.randrange(1, len(tops) + 1)))
+
+
+def s_skip():
+    p = a_file()
+    if p:
+        git("update-index", rnd.choice(["--skip-worktree", "--no-skip-worktree"]), "--", p)
+
+
+def s_look():  # in part: what is left of the index's marks then
+    p = os.path.relpath(rnd.choice([a_file(), a_dir()]) or work, work)
+    git(*rnd.choice([["status", "--", p], ["status", "-uno"], ["ls-files", "-o", "--exclude-standard"], ["add", "-u", p],
+                     ["diff", "--stat", "HEAD", "--", p], ["-C", p, "status", "-s"], ["commit", "-q", "-m", "p", "--", p],
+                     ["add", "-N", p], ["checkout", "-q", "--", p], ["restore", "-s", "HEAD", "--", p],
+                     ["reset", "-q", "--", p], ["clean", "-fdq", "--", p], ["stash", "push", "-q", "--", p],
+                     ["rm", "-rqf", "--", p], ["update-index", "--add", "--remove", "--", p]]))
+
+
+def s_merge():
+    b = "b%d" % rnd.randrange(4)
+    git(*rnd.choice([["merge", "-q", "--no-edit", b], ["rebase", "-q", "--autostash", b], ["cherry-pick", b],
+                     ["merge", "--abort"], ["rebase", "--abort"], ["cherry-pick", "--abort"], ["reset", "-q", "--merge"]]))
+
+
+def s_submodule():
+    src = os.path.join(top, "sub")
+    if not os.path.exists(src):
+        subprocess.run("git init -q sub && cd sub && echo 1 >one && mkdir d && echo 2 >d/two && git add -A && "
+                       "git commit -qm s && echo 3 >>one && git commit -qam t", shell=True, cwd=top, check=True)
+    if rnd.random() < 0.4:
+        git("submodule", "--quiet", "add", "-f", src, "s%d" % rnd.randrange(2))
+        return
+    d = pick(nested())
+    if d:
+        act = rnd.choice(["git commit -q --allow-empty -m x", "git reset -q --hard HEAD~1", "git add -A",
+                          "git checkout -q --detach", "echo more >>one", "rm -f one", "echo new >new",
+                          "git branch -M other", "git pack-refs --all", "git stash -u", "git clean -fdq"])
+        subprocess.run(act, shell=True, cwd=d, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def linked_submodules():
+    found = [os.path.join(work, line.split("\t", 1)[1]) for line in git("ls-files", "-s").stdout.decode().splitlines()
+             if line.startswith("160000")]
+    return [p for p in found if os.path.islink(p)]
+
+
+def s_submodule_update():
+    if linked_submodules():
+        return  # git deletes what such a link points to: the whole repository
+    git("submodule", "--quiet", *rnd.choice([["update", "--init", "--force"], ["deinit", "-f", "--all"], ["update"]]))
+
+
+def s_worktree():
+    d = os.path.join(rnd.choice([work, outside]), "wt%d" % rnd.randrange(2))
+    if os.path.exists(d):
+        git("worktree", "remove", "-f", d)
+    else:
+        git("worktree", "add", "-q", "-f", "--detach", d)
+
+
 def s_other_index():
     shutil.copy(os.path.join(work, ".git/index"), os.path.join(top, "idx"))
     e = {"GIT_INDEX_FILE": os.path.join(top, "idx")}
@@ -373,9 +535,13 @@ def s_show():
     git("config", "status.showUntrackedFiles", rnd.choice(["all", "normal"]))
 
 
+def split():  # git 2.39 breaks a sparse index that it splits
+    return "--split-index" if git("config", "index.sparse").stdout != b"true\n" else "--no-split-index"
+
+
 def s_settings():
     git("config", rnd.choice(["index.version", "index.threads"]), rnd.choice(["2", "4"]))
-    git("update-index", *rnd.choice([["--split-index"], ["--no-split-index"], ["--refresh"]]))
+    git("update-index", *rnd.choice([[split()], ["--no-split-index"], ["--refresh"]]))
 
 
 def s_burst():  # at the same time as git
@@ -401,12 +567,18 @@ def s_kill():
     pid = service_pid()
     if pid:
         os.kill(pid, signal.SIGKILL)
-        counts["kills"] += 1
     do(s_move_dir)
     start()
     if rnd.random() < 0.5:
         git("status")
     do(s_edit)
+
+
+def s_switch():  # the chained program answers for a while
+    if chain and not os.environ.pop("GIT_SK_NO_SERVICE", None):
+        os.environ["GIT_SK_NO_SERVICE"] = "1"
+    if rnd.random() < 0.5:
+        git("add", "-A")  # a command that does not look for untracked files
 
 
 def s_freeze():  # changes while it does not read
@@ -417,6 +589,9 @@ def s_freeze():  # changes while it does not read
     try:
         for _ in range(rnd.randrange(1, 40)):
             do(rnd.choice(FILES))
+        if rnd.random() < 0.1:
+            git("status")  # gives up after a while, and leaves it alone
+            os.unlink(os.path.join(os.environ["XDG_RUNTIME_DIR"], "safekeep", "slow"))
     finally:
         os.kill(pid, signal.SIGCONT)
 
@@ -425,30 +600,45 @@ def s_overflow():
     pid = service_pid()
     if not pid:
         return
-    counts["overflows"] += 1
+    with open("/proc/sys/fs/inotify/max_queued_events") as f:
+        n = int(f.read())
     os.kill(pid, signal.SIGSTOP)
-    d = os.path.join(work, "many")
+    pair = [os.path.join(work, "o0"), os.path.join(work, "o1")]  # where there is a watch already
     try:
-        os.makedirs(d, exist_ok=True)
-        for i in range(9000):
-            with open(os.path.join(d, "f%d" % (i % 50)), "w"):
-                pass
+        put(pair[0], text())
+        put(pair[1], text())
+        for i in range(n * 5 // 4):  # one event each, but equal ones in a row are one
+            os.utime(pair[i % 2])
         do(rnd.choice(FILES))
     finally:
         os.kill(pid, signal.SIGCONT)
 
 
-FILES = [s_write, s_write, s_edit, s_edit, s_append, s_same_size, s_replace, s_delete, s_delete_tree, s_rename,
-         s_move_dir, s_move_dir, s_move_out, s_move_in, s_move_in, s_exchange, s_dir_for_file, s_file_for_dir,
-         s_link, s_chmod, s_touch, s_empty_dir]
+FILES = [s_write, s_write, s_edit, s_edit, s_append, s_same_size, s_tick, s_in_place, s_replace, s_delete,
+         s_delete_tree, s_rename, s_rename_over, s_case, s_move_dir, s_move_dir, s_move_out, s_move_in, s_move_in,
+         s_exchange, s_dir_for_file, s_file_for_dir, s_link_for_dir, s_dir_for_link, s_link, s_chmod, s_touch,
+         s_empty_dir, s_deep]
 RULES = [s_ignore, s_ignore, s_ignore_gone, s_exclude, s_excludes_file, s_other_excludes]
 GIT = [s_git("add", "-A"), s_git("commit", "-q", "-a", "-m", "c"), s_add_path, s_add_path, s_rm, s_mv, s_branch,
-       s_checkout, s_git("stash", "-u"), s_git("stash", "pop"), s_git("reset", "-q", "--hard"),
+       s_checkout, s_checkout, s_git("stash", "-u"), s_git("stash", "pop"), s_git("reset", "-q", "--hard"),
        s_git("reset", "-q"), s_git("clean", "-fdq"), s_git("checkout", "."), s_git("status"), s_git("diff"),
-       s_git("status", "--ignored"), s_git("rm", "-rq", "--cached", "."), s_git("read-tree", "HEAD"), s_assume, s_other_index,
-       s_untracked_cache, s_show, s_settings]
-INSIDE = [s_nested, s_nested_ends, s_hard_link]
-SERVICE = [s_wait, s_wait, s_wait, s_stop, s_kill, s_freeze]
+       s_git("status", "--ignored"), s_git("rm", "-rq", "--cached", "."), s_git("read-tree", "HEAD"), s_assume,
+       s_other_index, s_untracked_cache, s_show, s_settings, s_index, s_index, s_sparse, s_skip, s_add_tick,
+       s_look, s_look, s_look, s_merge, s_submodule_update]
+INSIDE = [s_nested, s_nested_ends, s_hard_link, s_submodule, s_submodule, s_worktree]
+SERVICE = [s_wait, s_wait, s_wait, s_stop, s_kill, s_kill, s_freeze] + [s_switch] * (5 if chain else 0)
+KINDS = {"edits": [s_write, s_edit, s_append, s_same_size, s_tick, s_in_place, s_replace, s_chmod, s_touch, s_link,
+                   s_empty_dir, s_deep],
+         "deletions": [s_delete, s_delete_tree],
+         "renames": [s_rename, s_rename_over, s_case],
+         "folder moves": [s_move_dir, s_move_out, s_move_in, s_exchange],
+         "swaps of file, folder and link": [s_dir_for_file, s_file_for_dir, s_link_for_dir, s_dir_for_link],
+         "rules": RULES, "git commands": GIT, "repositories inside": INSIDE, "restarts": [s_stop], "kills": [s_kill],
+         "freezes": [s_freeze], "overflows": []}
+
+
+def kind(s):
+    return next((k for k in KINDS if s in KINDS[k]), "other")
 
 
 def step():
@@ -463,7 +653,7 @@ def step():
         s = rnd.choice(INSIDE)
     elif k < 0.97:
         s = s_burst
-    elif k < 0.998:
+    elif k < 0.997:
         s = rnd.choice(SERVICE)
     else:
         s = s_overflow
@@ -483,8 +673,9 @@ def plain(show):
     except FileNotFoundError:
         if os.path.exists(copy):
             os.unlink(copy)
-    return git("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "status", "--porcelain=v2", show,
-               env={"GIT_INDEX_FILE": copy, "GIT_OPTIONAL_LOCKS": "0", "SK_HOOK_RUNNING": "1"}).stdout
+    p = git("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "status", "--porcelain=v2", show,
+            env={"GIT_INDEX_FILE": copy, "GIT_OPTIONAL_LOCKS": "0", "SK_HOOK_RUNNING": "1"})
+    return p.stdout if p.returncode == 0 else None
 
 
 def cached(index, show):
@@ -493,22 +684,34 @@ def cached(index, show):
                env={"GIT_INDEX_FILE": index, "SK_HOOK_RUNNING": "1"}).stdout
 
 
-def compare(token):
-    show = rnd.choice(["-uall", "-unormal", None]) or \
-        "-u" + git("config", "--default", "normal", "status.showUntrackedFiles").stdout.decode().strip()
+def repair():
+    for p in linked_submodules():
+        os.unlink(p)  # "expected submodule path not to be a symbolic link"
+    if plain("-uno") is None:
+        os.unlink(os.path.join(work, ".git/index"))
+        git("reset", "-q")
+
+
+def compare_one(show):
     want = plain(show)
+    if want is None:  # and with SafeKeep?
+        counts[REFUSED] += 1
+        if git("status", "--porcelain=v2", show).returncode == 0:
+            raise SystemExit("git status fails without SafeKeep, and with it does not")
+        repair()
+        return
     before = os.path.join(top, "before")
     if os.path.exists(os.path.join(work, ".git/index")):
         shutil.copy2(os.path.join(work, ".git/index"), before)
     got = git("status", "--porcelain=v2", show)
-    counts["compared"] += 1
+    counts["comparisons"] += 1
     if got.stdout != want and got.stdout == cached(before, show):
-        counts["git's own"] += 1
+        counts[OWN] += 1
         git("update-index", "--no-untracked-cache")
     elif got.stdout != want:
         again, want2 = git("status", "--porcelain=v2", show).stdout, plain(show)
-        sys.stderr.write("seed %d, step %d, %s: git status differs\nlast steps: %s\n" % (
-            seed, counts["compared"], show, ", ".join(log[-30:])))
+        sys.stderr.write("seed %d, comparison %d, %s: git status differs\nlast steps: %s\n" % (
+            seed, counts["comparisons"], show, ", ".join(log[-30:])))
         sys.stderr.writelines(difflib.unified_diff(
             want.decode(errors="replace").splitlines(True), got.stdout.decode(errors="replace").splitlines(True),
             "without SafeKeep", "with", n=0))
@@ -516,9 +719,20 @@ def compare(token):
             "right now" if again == want2 else "wrong", "same" if want2 == want else "other"))
         sys.stderr.write(got.stderr.decode(errors="replace"))
         raise SystemExit(1)
-    # how it came about
+
+
+def compare(token):
+    own = "-u" + git("config", "--default", "normal", "status.showUntrackedFiles").stdout.decode().strip()
+    for show in rnd.sample(["-uall", own if own != "-uall" else "-unormal"], 2):
+        compare_one(show)
+    # how it came about; a new generation of the same service: its queue overflowed
     out = run("git-sk-fsmonitor", "2", token).stdout.split(b"\0")
-    counts["everything" if out[1] == b"/" else "exact"] += 1
+    counts["everything answers" if out[1] == b"/" else "exact answers"] += 1
+    counts["answers of the chained program"] += not out[0].startswith(b"sk1") and not out[0].startswith(b"sk0")
+    new = out[0].decode().split(":")
+    if new[0] == "sk1" and new[2] != "0":
+        counts["overflows"] += generation.get(new[1], new[2]) != new[2]
+        generation[new[1]] = new[2]
     return out[0].decode()
 
 
@@ -530,26 +744,38 @@ def main():
         put(os.path.join(work, rnd.choice(NAMES), rnd.choice(NAMES), "%d.txt" % n), text())
     run("git", "add", "-A")
     run("git", "commit", "-q", "-m", "first")
+    if chain:
+        os.makedirs(os.path.join(top, "scan"))
+        if chain == "1":
+            put(os.path.join(top, "scan", "v1"), "")
+        here = os.path.dirname(os.path.abspath(__file__))
+        git("config", "core.fsmonitor", "'%s' -S '%s/fsmonitor_scan.py' '%s/scan'" % (sys.executable, here, top))
     run("git", "sk", "-q", "init")
     git("config", "core.untrackedCache", "true")
     token, begun = "", time.time()
     try:
-        for _ in range(steps):
+        for n in range(steps):
             for _ in range(rnd.choice([1, 1, 1, 2, 4])):
                 step()
-            token = compare(token)
+            for s, when in (s_switch, 4), (s_kill, 3), (s_overflow, 2):  # in a short run too
+                if n == steps // when and (chain or s != s_switch):
+                    do(s)
             if not os.path.exists(os.path.join(work, ".git/HEAD")):
-                raise SystemExit("the repository is gone")
+                raise SystemExit("the repository is gone after: " + ", ".join(log[-12:]))
+            token = compare(token)
     finally:
-        sys.stderr.write("%d steps of seed %d in %.0f s: %s\n" % (
-            counts["compared"], seed, time.time() - begun, counts))
+        order = ["steps", "comparisons", "exact answers", "everything answers", "answers of the chained program",
+                 *sorted(KINDS), OWN, REFUSED]
+        sys.stderr.write("seed %d, %d rounds, %.0f s: %s\n" % (
+            seed, steps, time.time() - begun, ", ".join("%d %s" % (counts[k], k) for k in order)))
         pid = service_pid()
         if pid:
             try:
                 os.kill(pid, signal.SIGCONT)
             except ProcessLookupError:
                 pass
-    if counts["compared"] > 100 and counts["exact"] * 3 < counts["compared"]:
+    answers = counts["exact answers"] + counts["everything answers"]
+    if answers > 100 and counts["exact answers"] * 3 < answers:
         raise SystemExit("too few exact answers: the test tests nothing")
 
 

@@ -3,9 +3,11 @@
 # content of all kinds in place, in the main worktree (loss_linked.sh: in a linked one); what the
 # user gets back is compared byte for byte, staged state included.  The table of results is printed.
 #
-# SK_LOSS_SERVICE=1 does it all again with the service at work; SK_ONLY='*stash*' only some.
+# SK_LOSS_SERVICE=1 does it all again with the service at work; SK_ONLY='*stash*' only some;
+# SK_LOSS_SAMPLE=1 the first line of each kind (what is in place, and how it is recovered).
 . "${0%/*}/lib.sh"
 table=${0%/*}/loss.table
+[ -z "${SK_LOSS_SERVICE:-}" ] || unset GIT_SK_NO_SERVICE
 PLACE=${PLACE:-main}
 [ -n "${SK_SCRATCH:-}" ] || trap 'rm -rf "$SCRATCH"' EXIT
 SK_SCRATCH=$SCRATCH # the results outlive run_tests
@@ -69,6 +71,18 @@ enter() {
 		git checkout -q main
 		git worktree add -q "$W/linked" mine && cd "$W/linked"
 	fi
+	[ -z "${SK_LOSS_SERVICE:-}" ] || watched
+}
+# watched: the service is at work here, so that what comes is not tried without it by mistake
+watched() {
+	local i
+	git status >/dev/null
+	for i in $(seq 300); do
+		! git sk service status | grep -qF "$(printf '%s\twatched' "$PWD")" || return 0
+		sleep 0.1
+	done
+	git sk service status
+	die "the service does not watch it"
 }
 enable() {
 	if [ -n "${SK_LOSS_SERVICE:-}" ]; then git sk init -q >/dev/null; else git sk init -q --no-service >/dev/null; fi
@@ -78,12 +92,26 @@ enable() {
 saved() {
 	local i
 	[ -n "${SK_LOSS_SERVICE:-}" ] || { git sk backup -q >/dev/null; return; }
-	sleep 1
-	for i in $(seq 60); do
-		[ -n "$(git sk diff --stat)" ] || return 0
+	for i in $(seq 300); do
+		[ "$(unsaved)" != 0 ] || return 0
 		sleep 0.1
 	done
+	git sk service status
 	die "the service made no backup"
+}
+# unsaved: what the service says to "has anything changed here since your last backup?": 0, 1 or ?
+# (No command of SafeKeep's is asked: most make a backup first.)
+unsaved() {
+	python3 -c '
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["XDG_RUNTIME_DIR"] + "/safekeep/socket")
+tree = os.fsencode(os.getcwd()) + b"\0"
+s.sendall(b"SK\1c" + len(tree).to_bytes(4, "little") + tree)
+answer = b""
+while part := s.recv(100):
+    answer += part
+print(answer[8:].decode())'
 }
 
 # What is in place
@@ -321,11 +349,12 @@ row() {
 	}"
 	"f_$2" >/dev/null
 	"r_$way"
+	[ -z "${SK_LOSS_SERVICE:-}" ] || git sk service status >/dev/null || die "the service has ended"
 	printf '%s\t%s\t%s\n' "$name" "$PLACE" "$how" >>"$results"
 }
 
 # A test for each line "NAME | FIXTURE | WAY | DEED" of the table; WAY:PLACE only in that place.
-n=100
+n=100 kinds=
 while IFS='|' read -r name fixture way deed; do
 	case $name in '' | '#'*) continue ;; esac
 	read -r name <<<"$name" && read -r fixture <<<"$fixture" && read -r way <<<"$way"
@@ -334,6 +363,10 @@ while IFS='|' read -r name fixture way deed; do
 	*:"$PLACE") way=${way%:*} ;;
 	*:*) continue ;;
 	esac
+	if [ -n "${SK_LOSS_SAMPLE:-}" ]; then
+		case $kinds in *" $fixture:$way "*) continue ;; esac
+		kinds="$kinds $fixture:$way "
+	fi
 	slug=$(printf %s "$name" | tr -cs 'A-Za-z0-9' _)
 	eval "t_${n}_$slug() { row $(printf '%q %q %q %q' "$name" "$fixture" "$way" "$deed"); }"
 done <"$table"
@@ -345,7 +378,10 @@ awk -F'\t' '
 	!($1 in got) { order[++n] = $1 }
 	{ got[$1] = $3; place = $2 }
 	END {
+		for (i = 1; i <= n; i++) if (!ways[got[order[i]]]++) way[++m] = got[order[i]]
 		printf "# %-40s %s (%s worktree)\n", "the loss", "what the user gets back", place
 		for (i = 1; i <= n; i++) printf "# %-40s %s\n", order[i], got[order[i]]
+		printf "# in all:\n"
+		for (i = 1; i <= m; i++) printf "# %4d %s\n", ways[way[i]], way[i]
 	}' "$results"
 exit $rc

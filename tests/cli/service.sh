@@ -2,6 +2,7 @@
 . "$(dirname "$0")/lib.sh"
 
 unset GIT_SK_NO_SERVICE
+here=$(cd "${BASH_SOURCE%/*}" && pwd)
 
 # begin: folders of this test alone (a socket's path is short), and nothing left running
 begin() {
@@ -9,7 +10,11 @@ begin() {
 	mkdir -m 700 "$XDG_RUNTIME_DIR"
 	trap 'end' EXIT
 }
-end() { git sk -q service stop >/dev/null 2>&1 || true; }
+end() {
+	git sk -q service stop >/dev/null 2>&1 || true
+	# what a sanitizer finds in it, nobody else would see
+	! grep -hE -A 20 'Sanitizer|runtime error' "$XDG_STATE_HOME"/safekeep/service.log* 2>/dev/null || exit 1
+}
 pid() { cut -d' ' -f1 "$XDG_RUNTIME_DIR/safekeep/lock"; }
 # within SECONDS COMMAND...: until it succeeds; a generous limit, not a measurement
 within() {
@@ -17,14 +22,17 @@ within() {
 	shift
 	until "$@" >/dev/null 2>&1; do
 		n=$((n - 1))
-		[ $n -gt 0 ] || die "not within the time: $*"
+		[ $n -gt 0 ] || { git sk service status && tail "$XDG_STATE_HOME/safekeep/service.log"; die "not within the time: $*"; }
 		sleep 0.1
 	done
 }
-alive() { kill -0 "$1" 2>/dev/null; }
+# one that only waits for its parent to read its exit status does not live
+alive() { grep -q '^State:[^ZX]*$' "/proc/$1/status" 2>/dev/null; }
 dead() { ! alive "$1"; }
 watched() { git sk service status | grep -qF "$(printf '%s\twatched' "$1")"; }
 backups() { git for-each-ref refs/sk/backup | wc -l; }
+# json KEYS: of the service's status
+json() { git sk service status --json | python3 -c "import json,sys; print(json.load(sys.stdin)$1)"; }
 # saved FILE TEXT: some backup's newest state has it
 saved() { [ "$(git sk cat latest "$1" 2>/dev/null)" = "$2" ]; }
 
@@ -148,6 +156,27 @@ t_ends_when_nobody_can_reach_it() {
 	within 20 dead "$p"
 }
 
+t_started_while_another_one_ends() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	local i before
+	for i in 1 2 3; do
+		# its backup waits for another one
+		flock .git/sk/lock sleep 3 &
+		echo $i >>a.txt
+		within 20 sh -c 'git sk service status | grep -q "being made"'
+		before=$(pid)
+		kill "$before"
+		code 0 git sk service start
+		has "$W.out" started
+		dead "$before" || die "it has not ended"
+		alive "$(pid)" || die "none runs"
+		wait
+		within 30 saved a.txt "$(cat a.txt)"
+	done
+}
+
 t_foreign_folder_is_refused() {
 	begin
 	mkdir "$W/elsewhere" && ln -s "$W/elsewhere" "$XDG_RUNTIME_DIR/safekeep"
@@ -204,13 +233,12 @@ t_ignored_files_are_no_reason() {
 t_backs_up_by_the_clock() {
 	begin
 	repo r && cd r
-	export BACKUP_INTERVAL=1
+	export BACKUP_INTERVAL=1 XDG_CONFIG_HOME=$W/config
 	git sk -q init
 	git sk service stop
 	mkdir -p "$XDG_CONFIG_HOME/safekeep" && printf '[watch]\nenabled = false\n' >"$XDG_CONFIG_HOME/safekeep/safekeep.ini"
 	git sk -q service start
 	within 20 sh -c "git sk service status | grep -q 'watch.enabled'"
-	rm "$XDG_CONFIG_HOME/safekeep/safekeep.ini"
 	sleep 2 && echo clock >>a.txt
 	within 30 saved a.txt "$(cat a.txt)"
 	git sk list | head -n 1 | grep -q schedule || die "not by the clock"
@@ -227,9 +255,10 @@ t_repository_goes_away() {
 	within 20 gone "$W/s$(printf '\t')"
 	watched "$W/t" || die "the third is gone too"
 	hasnt "$XDG_STATE_HOME/safekeep/repos" "$W/r"
-	# taken up again where it is now
-	cd s2 && git sk -q init >/dev/null
+	# taken up again where it is now, as soon as git works there, and for good
+	cd s2 && git status >/dev/null
 	within 20 watched "$W/s2"
+	has "$XDG_STATE_HOME/safekeep/repos" "$W/s2"
 	git sk -q uninit >/dev/null
 	within 20 gone "$W/s2"
 }
@@ -253,6 +282,43 @@ t_linked_worktrees() {
 	cmp "$W/one" "$W/two"
 }
 
+t_each_working_tree_by_itself() {
+	begin
+	gone() { ! git sk service status | grep -qF "$(printf '%s\t' "$1")"; }
+	saved_in() { (cd "$1" && saved "$2" "$3"); }
+	repo lib && repo r && cd r && git sk -q init
+	git worktree add -q ../l1 -b one && git worktree add -q ../l2 -b two
+	local d
+	for d in l1 l2; do git -C ../$d status >/dev/null && within 20 watched "$W/$d"; done
+	for d in r l1 l2; do echo "$d" >>../$d/a.txt; done
+	for d in r l1 l2; do within 30 saved_in ../$d a.txt "$(cat ../$d/a.txt)"; done
+	git worktree remove --force ../l1
+	within 20 gone "$W/l1"
+	git sk list --all-worktrees --json | grep -q '"worktree": "l1"' || die "its backups are gone too"
+	git worktree move ../l2 ../l3 && git -C ../l3 status >/dev/null
+	within 20 watched "$W/l3"
+	within 20 gone "$W/l2"
+	echo moved >>../l3/a.txt
+	within 30 saved_in ../l3 a.txt "$(cat ../l3/a.txt)"
+	# a clone is another repository, and not enabled
+	git clone -q --local . ../c && cd ../c
+	git status >/dev/null && echo c >>a.txt && git commit -qam c
+	gone "$W/c" || die "the clone is watched"
+	code 10 git sk status
+	git sk -q init && within 20 watched "$W/c"
+	local before
+	before=$(git -C ../r for-each-ref refs/sk | wc -l)
+	echo d >>a.txt && within 30 saved a.txt "$(cat a.txt)"
+	eq "$(git -C ../r for-each-ref refs/sk | wc -l)" "$before" "backups of the first"
+	# a submodule, enabled by itself, and its files in the project's backups too
+	cd ../r && git submodule --quiet add ../lib sub && git commit -qm sub && cd sub && git sk -q init
+	within 20 watched "$W/r/sub"
+	echo inner >>a.txt
+	within 30 saved a.txt "$(cat a.txt)"
+	echo inner >>../a.txt && within 30 saved_in .. a.txt "$(cat ../a.txt)"
+	git reset -q --hard && git sk -q undo --yes && has a.txt inner
+}
+
 t_many_repositories() {
 	begin
 	local i
@@ -269,18 +335,53 @@ t_many_repositories() {
 	within 60 saved f "$(cat f)"
 }
 
-t_failure_is_tried_again() {
-	[ "$(id -u)" != 0 ] || skip "root can write anywhere"
+# Three at once, because each has to wait for its minute: a folder without permission, a full disk, a
+# damaged configuration.
+t_failure_is_said_and_tried_again() {
 	begin
-	repo r && cd r && git sk -q init
-	within 20 watched "$PWD"
-	chmod a-w .git/objects .git/objects/pack
-	echo x >>a.txt
-	trouble() { git sk service status | grep -q 'last backup failed'; }
-	within 30 trouble
-	chmod u+w .git/objects .git/objects/pack
-	echo y >>a.txt && git stash -q
-	within 100 sh -c '! git sk service status | grep -q "last backup failed"'
+	local disk= names='d' root= n
+	[ "$(id -u)" != 0 ] || root=1
+	trouble() { git sk -C "$1" status | grep -qF "$2"; }
+	fine() { git sk -C "$1" status; }
+	if [ -n "$root" ]; then
+		mkdir "$W/disk"
+		if mount -t tmpfs -o size=40m none "$W/disk" 2>/dev/null; then
+			disk=1 names='d disk/f'
+			trap 'end; umount "$W/disk"' EXIT
+		fi
+	else
+		names='d r'
+	fi
+	for n in $names; do
+		repo "$n" && (cd "$n" && git sk -q init >/dev/null)
+		within 20 watched "$W/$n"
+	done
+	if [ -z "$root" ]; then
+		chmod a-w r/.git/objects r/.git/objects/pack
+		echo x >>r/a.txt
+		within 30 trouble r 'it tries again every minute'
+	fi
+	if [ -n "$disk" ]; then
+		head -c 30000000 /dev/urandom >disk/f/fill
+		within 30 trouble disk/f 'no space left on device'
+		code 1 git sk -C disk/f status
+		has "$W.out" 'not protected: the last backup is of'
+		has "$W.out" 'make room'
+	fi
+	cp d/.git/config saved && echo '[core' >>d/.git/config
+	git sk service stop && git sk -q service start >/dev/null
+	git sk service status >"$W.out"
+	has "$W.out" 'failed to parse config'
+	has "$XDG_STATE_HOME/safekeep/repos" "$W/d"
+	cp saved d/.git/config
+	[ -n "$root" ] || chmod u+w r/.git/objects r/.git/objects/pack
+	[ -z "$disk" ] || rm disk/f/fill
+	within 100 watched "$W/d"
+	for n in $names; do
+		within 100 fine "$n"
+		git -C "$n" fsck --no-dangling
+	done
+	[ -z "$disk" ] || { mount -o remount,ro "$W/disk" && code 1 git sk -C disk/f status && has "$W.out" 'cannot be written to'; }
 }
 
 t_guard_through_the_service() {
@@ -291,14 +392,37 @@ t_guard_through_the_service() {
 	hasnt a.txt precious
 	git sk -q undo --yes
 	has a.txt precious
-	# nothing changed since: no new backup, and undo leads there all the same
+	# the service saved it already: it gets its label, and undo leads there
 	within 30 saved a.txt "$(cat a.txt)"
 	sleep 1
 	git checkout -q -f .
 	git sk list >"$W/list"
-	hasnt "$W/list" 'before git checkout'
+	has "$W/list" 'before git checkout'
 	git sk -q undo --yes
 	has a.txt precious
+}
+
+t_clock_set_back() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	echo future >>a.txt
+	case $(SK_TEST_NOW=$(($(date +%s) + 86400)) git sk backup -m 'of tomorrow') in
+	"$(date -u -d tomorrow +%Y%m%d)"*) ;;
+	*) skip "not built for tests" ;;
+	esac
+	local before
+	before=$(backups)
+	echo now >>a.txt
+	within 30 sh -c "[ \$(git for-each-ref refs/sk/backup | wc -l) -gt $before ]"
+	# with a label of its own, so that the next command finds nothing to save
+	git sk -q backup -m 'of today' >/dev/null
+	sleep 2
+	cp a.txt ../was
+	git checkout -q -f . && git sk -q undo --yes
+	cmp a.txt ../was
+	git sk prune --dry-run >"$W.out" 2>&1
+	grep -q 'future$' "$W.out" || die "the one from the future is not kept"
 }
 
 t_status_of_a_repository() {
@@ -323,13 +447,248 @@ t_status_of_a_repository() {
 	has "$W.out" damaged
 }
 
+t_status_fits_one_screen() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	# screen CODE TEXT...: on 24 lines of 80 columns, with these words
+	screen() {
+		local t
+		code "$1" git sk status && shift
+		[ "$(fold -w 80 "$W.out" | wc -l)" -le 23 ] || { cat "$W.out" >&2; die "more than a screen"; }
+		for t in "$@"; do has "$W.out" "$t"; done
+	}
+	screen 0 protected 'as far back as' 'service  running' 'for all backups'
+	local i
+	for i in 1 2 3 4 5 6 7 8; do echo $i >>a.txt && git sk -q backup -m "$(printf 'a title of many words %.0s' 1 2 3 4 5 6 7 8)" >/dev/null; done
+	screen 0 'more: git sk list'
+	rm .git/hooks/*
+	screen 1 'protected in part' 'hooks    not all in place' "'git sk init'"
+	git config --unset core.fsmonitor
+	screen 1 'guard    not in place'
+	printf '[retention]\nkeep_last = many\n[nonsense]\nx = y\n' >.git/sk/safekeep.ini
+	git sk service stop
+	screen 1 'mend that setting' 'git sk service start'
+	git sk -q init >/dev/null && git sk -q service start >/dev/null && rm .git/sk/safekeep.ini
+	within 20 watched "$PWD"
+	screen 0 protected
+	[ "$(id -u)" != 0 ] || return 0
+	chmod a-w .git/sk
+	screen 1 'not protected: the last backup is of' 'cannot be written to'
+	chmod u+w .git/sk
+}
+
+t_changed_settings_are_followed() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	printf '[backup]\ninterval = 7m\n[watch]\nenabled = false\n' >.git/sk/safekeep.ini
+	echo x >>a.txt
+	within 30 sh -c 'git sk service status --json | grep -q "\"interval_seconds\": 420"'
+	within 30 sh -c 'git sk service status | grep -q watch.enabled'
+	rm .git/sk/safekeep.ini && git sk -q init >/dev/null
+	within 30 watched "$PWD"
+}
+
+t_not_used_where_it_is_not_wanted() {
+	begin
+	repo r && repo s && (cd r && git sk -q init) && cd s && git sk -q init --no-service
+	git status >/dev/null
+	git sk service stop && git sk -q service start >/dev/null
+	within 20 watched "$W/r"
+	eq "$(json "['repos'][0]['path']")" "$W/r"
+	eq "$(json "['repos'].__len__()")" 1 "working trees"
+	cd ../r && git sk -q init --no-service
+	eq "$(json "['repos'].__len__()")" 0 "working trees"
+}
+
+t_fewer_watches_than_folders() {
+	begin
+	export SK_TEST_WATCHES=40
+	repo big && repo small && (cd big && mkdir -p $(seq -f d/%g 60) && for i in d/*; do echo x >$i/f; done && git add -A && git commit -qm many)
+	export BACKUP_INTERVAL=1
+	(cd small && git sk -q init)
+	[ "$(json "['inotify_limit']")" -lt 40 ] || skip "not built for tests"
+	(cd big && git sk -q init)
+	within 20 watched "$W/small"
+	within 20 sh -c "git sk service status | grep -q 'fs.inotify.max_user_watches'"
+	[ "$(json "['inotify_watches']")" -le 35 ] || die "it takes more than it may"
+	cd big
+	code 1 git sk status
+	has "$W.out" max_user_watches
+	# all the same: by the clock, and before git commands
+	echo clock >>d/7/f
+	within 30 saved d/7/f "$(cat d/7/f)"
+	echo guard >>d/8/f && git reset -q --hard && git sk -q undo --yes
+	has d/8/f guard
+	eq "$(git status --porcelain)" ' M d/7/f
+ M d/8/f'
+}
+
+t_ignored_folders_are_not_watched() {
+	begin
+	repo r && cd r && echo node_modules/ >.gitignore && git add -A && git commit -qm i
+	mkdir -p $(seq -f node_modules/p%g/lib 200) && mkdir -p $(seq -f x/y%g 10)
+	git sk -q init
+	within 20 watched "$PWD"
+	# the top, src, src/lib, x with ten below; two of git's; node_modules itself not
+	eq "$(json "['repos'][0]['folders']")" 16 folders
+	[ "$(json "['inotify_watches']")" -le 20 ] || die "more watches than folders"
+	mkdir -p node_modules/more/deep && echo x >node_modules/more/deep/f
+	sleep 1
+	eq "$(json "['repos'][0]['folders']")" 16 folders
+}
+
+t_asleep_when_nothing_happens() {
+	begin
+	local i
+	for i in 1 2 3; do repo r$i && (cd r$i && git sk -q init); done
+	for i in 1 2 3; do within 20 watched "$W/r$i"; done
+	quiet() { ! git sk service status | grep -q 'being made'; }
+	sleep 3 && within 30 quiet
+	waits() { awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$(pid)/status"; }
+	local before after
+	before=$(waits) && sleep 10 && after=$(waits)
+	[ $((after - before)) -le 2 ] || die "it woke up $((after - before)) times in 10 s"
+	# the clock it sleeps by goes on in suspend, and is not the calendar's: CLOCK_BOOTTIME is 7
+	grep -l '^clockid: 7$' "/proc/$(pid)/fdinfo/"* >/dev/null || die "another clock"
+}
+
+t_ignored_log_costs_little() {
+	begin
+	repo r && cd r && echo '*.log' >.gitignore && git add -A && git commit -qm i && git sk -q init
+	within 20 watched "$PWD"
+	sleep 2
+	reads() { awk '/^rchar/ { print $2 }' "/proc/$(pid)/io"; }
+	[ -r "/proc/$(pid)/io" ] || skip "no accounting"
+	local before after size
+	size=$(stat -c %s .git/index) before=$(reads)
+	for i in $(seq 300); do echo $i >>x.log; sleep 0.01; done
+	after=$(reads)
+	[ $(((after - before) / (size + 200))) -lt 100 ] || die "the index is read for each line: $((after - before)) bytes"
+}
+
+t_killed_while_it_saves() {
+	begin
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	local i how
+	for how in KILL KILL TERM TERM; do
+		for i in $(seq 1500); do echo "$how $i" >"f$i"; done
+		sleep 0.6
+		kill -$how "$(pid)"
+		git fsck --no-dangling --no-progress
+		git sk -q service start >/dev/null
+		within 60 saved f1500 "$how 1500"
+		[ ! -e .git/index.lock ] || die "index.lock is left"
+	done
+}
+
+t_socket_takes_rubbish() {
+	begin
+	local rounds=${SK_TEST_ROUNDS:-1500}
+	# what was freed is kept back for a while by the sanitizer
+	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=0:thread_local_quarantine_size_kb=0
+	repo r && cd r && git sk -q init
+	within 20 watched "$PWD"
+	python3 "$here/service_fuzz.py" "$XDG_RUNTIME_DIR/safekeep/socket" "$(pid)" "$PWD" "$rounds" "${SK_TEST_SEED:-1}"
+	echo after >>a.txt
+	within 30 saved a.txt "$(cat a.txt)"
+	echo guard >>a.txt && git reset -q --hard && git sk -q undo --yes
+	has a.txt guard
+}
+
+# connect: what another program gets from the socket; it waits for up to 10 s
+connect() {
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+try:
+    s.sendall(b"SK\1p\0\0\0\0")
+    print(len(s.recv(65536)))
+except (ConnectionResetError, BrokenPipeError):
+    print(0)' "$XDG_RUNTIME_DIR/safekeep/socket"
+}
+
+t_only_for_its_user() {
+	begin
+	git sk -q service start >/dev/null
+	[ "$(connect)" -gt 20 ] || die "no answer for ourselves"
+	eq "$(stat -c %a "$XDG_RUNTIME_DIR/safekeep")" 700
+	eq "$(stat -c %a "$XDG_RUNTIME_DIR/safekeep/socket")" 600
+	[ "$(id -u)" = 0 ] || skip "only root can become somebody else"
+	# though the folders let him pass
+	chmod 711 "$SCRATCH" "$W" "$XDG_RUNTIME_DIR" "$XDG_RUNTIME_DIR/safekeep" && chmod 666 "$XDG_RUNTIME_DIR/safekeep/socket"
+	eq "$(declare -f connect >"$W/f.sh" && chmod a+r "$W/f.sh" && setpriv --reuid 65534 --regid 65534 --clear-groups bash -c ". '$W/f.sh'; connect")" 0 "bytes for another user"
+	[ "$(connect)" -gt 20 ] || die "no answer for ourselves"
+}
+
+t_out_of_descriptors() {
+	begin
+	git sk -q service start >/dev/null
+	local p
+	p=$(pid)
+	prlimit --pid "$p" --nofile=24:24 || skip "no prlimit"
+	ticks() { awk '{ print $14 + $15 }' "/proc/$p/stat"; }
+	local before
+	before=$(ticks)
+	python3 -c '
+import socket, sys, time
+held = []
+for i in range(60):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    held.append(s)
+time.sleep(3)' "$XDG_RUNTIME_DIR/safekeep/socket"
+	[ $(($(ticks) - before)) -lt 100 ] || die "it spins: $(($(ticks) - before)) ticks"
+	within 20 git sk service status
+	eq "$(pid)" "$p"
+}
+
+t_crontab_line() {
+	begin
+	mkdir "$W/100% mine" && export XDG_RUNTIME_DIR="$W/100% mine" && chmod 700 "$XDG_RUNTIME_DIR"
+	code 0 git sk service ensure --cron
+	eq "$(wc -l <"$W.out")" 1
+	grep -q '^\*/5 \* \* \* \* ' "$W.out" || die "no crontab line"
+	# as cron does it: '\%' is '%', and sh runs what comes after the five fields
+	env -i HOME="$HOME" PATH=/usr/bin:/bin sh -c "$(sed 's/^[^ ]* \* \* \* \* //; s/\\%/%/g' "$W.out")" >"$W/said" 2>&1
+	[ ! -s "$W/said" ] || { cat "$W/said"; die "cron would send mail"; }
+	within 20 git sk service status
+}
+
 t_unit_for_systemd() {
 	begin
 	export XDG_CONFIG_HOME=$W/config
 	[ -e "${SK_BIN:-/nowhere}/../share/safekeep/systemd/safekeep.service" ] || skip "not installed"
-	code 0 git sk service install
-	has "$XDG_CONFIG_HOME/systemd/user/safekeep.service" 'git-sk" service run'
-	hasnt "$XDG_CONFIG_HOME/systemd/user/safekeep.service" @GIT_SK@
+	local unit=$XDG_CONFIG_HOME/systemd/user/safekeep.service
+	git sk -q service start >/dev/null
+	# where there is no systemd, it says what to do
+	mkdir bin && printf '#!/bin/sh\nexit 1\n' >bin/systemctl && chmod 755 bin/systemctl
+	PATH=$W/bin:$PATH code 0 git sk service install
+	has "$W.out" 'systemctl --user enable --now safekeep'
+	has "$unit" 'git-sk" service run'
+	hasnt "$unit" @GIT_SK@
+	git sk service status >/dev/null
+	# where there is one: the service that runs makes room, and the unit's command is the next one
+	cat >bin/systemctl <<-'EOF'
+		#!/bin/sh
+		echo "$*" >>"$W/asked"
+		[ "$2" != start ] || setsid sh -c "$(sed -n 's/^ExecStart=//p' "$XDG_CONFIG_HOME/systemd/user/safekeep.service")" >/dev/null 2>"$W/journal" </dev/null &
+	EOF
+	local before
+	before=$(pid)
+	PATH=$W/bin:$PATH code 0 git sk service install
+	has "$W.out" 'enabled it'
+	has "$W/asked" '--user enable safekeep.service'
+	within 20 git sk service status
+	[ "$(pid)" != "$before" ] || die "the old one runs on"
+	within 20 grep -q started "$W/journal"
+	# a second one by the unit ends with what its SuccessExitStatus says
+	code 11 git sk service run
+	has "$unit" 'SuccessExitStatus=11'
 }
 
 run_tests

@@ -130,6 +130,39 @@ static void pruned_meanwhile(void **state)
 	scratch_close();
 }
 
+/* What was found in a pack is there as long as the pack is. */
+static void pack_gone_meanwhile(void **state)
+{
+	struct sk_oid oid, none = { { 1 } };
+	struct sk_packer *p = NULL;
+	struct sk_repo *repo;
+	bool have = false;
+
+	(void)state;
+	scratch_open();
+	repo = open_repo();
+	sh("cd w && seq 5000 >g && git add g && git commit -qm 2 && git repack -adq");
+	assert_true(sk_oid_parse(sh("git -C w rev-parse HEAD:g"), &oid));
+	assert_int_equal(sk_packer_new(repo, &p), 0);
+	assert_int_equal(sk_packer_rely(p, &none, &have), 0);
+	assert_false(have);
+	assert_int_equal(sk_packer_rely(p, &oid, &have), 0);
+	assert_true(have);
+	assert_int_equal(sk_packer_recheck(p), 0);
+	sh("cd w && git reset -q --hard HEAD~1 && git reflog expire --expire=now --all && "
+	   "git gc -q --prune=now");
+	assert_int_equal(sk_packer_recheck(p), SK_ENO);
+	sk_packer_free(p);
+	/* an index that lies about itself is no answer, and no crash */
+	sh("cd w/.git/objects/pack && chmod u+w *.idx && for f in *.idx; do "
+	   "dd if=/dev/urandom of=$f bs=1 seek=8 count=1024 conv=notrunc 2>/dev/null; done");
+	assert_int_equal(sk_packer_new(repo, &p), 0);
+	(void)sk_packer_rely(p, &oid, &have);
+	sk_packer_free(p);
+	sk_repo_close(repo);
+	scratch_close();
+}
+
 static void sweeps_what_the_dead_left(void **state)
 {
 	struct sk_repo *repo;
@@ -153,11 +186,9 @@ static void sweeps_what_the_dead_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(git_reads_it),
-		cmocka_unit_test(nothing_is_nothing),
-		cmocka_unit_test(many_and_large),
-		cmocka_unit_test(pruned_meanwhile),
-		cmocka_unit_test(sweeps_what_the_dead_left),
+		cmocka_unit_test(git_reads_it),        cmocka_unit_test(nothing_is_nothing),
+		cmocka_unit_test(many_and_large),      cmocka_unit_test(pruned_meanwhile),
+		cmocka_unit_test(pack_gone_meanwhile), cmocka_unit_test(sweeps_what_the_dead_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,14 +172,14 @@ static int forget(const char *worktree)
 	return 0;
 }
 
-static int backup(const char *event, bool unchanged)
+static int backup(const char *event, const struct sk_service_hint *hint)
 {
 	(void)event;
-	(void)unchanged;
+	(void)hint;
 	return 0;
 }
 
-static const struct sk_service_host host = { no_repos, forget, backup, NULL };
+static const struct sk_service_host host = { no_repos, forget, forget, backup, NULL };
 
 static void say_ready(void *arg)
 {
