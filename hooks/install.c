@@ -14,6 +14,9 @@
 #include "base/io.h"
 #include "base/proc.h"
 
+/* So many tracked files are many. */
+#define LARGE_INDEX 10000
+
 bool sk_git_has_config_hooks(const char *version)
 {
 	static const char start[] = "git version ";
@@ -280,6 +283,47 @@ static int place_guard(struct sk_place *p, const struct sk_setting *s)
 	return rc;
 }
 
+/* How many entries git's index has: the word after signature and version. */
+static uint32_t index_entries(const struct sk_repo *repo)
+{
+	unsigned char head[12] = { 0 };
+	char *path = NULL;
+	uint32_t n = 0;
+	int fd = sk_repo_index_path(repo, &path)
+	                 ? -1
+	                 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0 && sk_read_full(fd, head, sizeof head) == (ssize_t)sizeof head &&
+	    memcmp(head, "DIRC", 4) == 0)
+		n = (uint32_t)head[8] << 24 | (uint32_t)head[9] << 16 | (uint32_t)head[10] << 8 |
+		    head[11];
+	if (fd >= 0)
+		(void)close(fd);
+	free(path);
+	return n;
+}
+
+/* With an exact answer git still lists every folder for untracked files, unless it keeps a cache of
+ * them.  That is for large trees, as git's own feature.manyFiles has it, and not where the user has
+ * said anything about it. */
+static int place_cache(struct sk_place *p)
+{
+	static const struct sk_want want = { "core.untrackedCache", "true", false };
+	struct sk_buf file = SK_BUF_INIT;
+	bool given = true;
+	int rc = 0;
+
+	if (p->dry || index_entries(p->repo) < LARGE_INDEX)
+		return 0;
+	rc = sk_setting_given(p, want.key, &given);
+	if (!rc && !given)
+		rc = config_path(p, &file);
+	if (!rc && !given)
+		rc = sk_place_config(p, file.ptr, &want, 1, false);
+	sk_buf_free(&file);
+	return rc;
+}
+
 /* hook.git-sk-EVENT.command and .event.  The program may be gone while the setting is not: that
  * must not make git fail, as a command that is not found would. */
 static int place_config_hooks(struct sk_place *p)
@@ -369,6 +413,8 @@ static int place_all(struct sk_place *p, unsigned what)
 		rc = place_base(p);
 	if (!rc && p->record.what & SK_INSTALL_GUARD)
 		rc = place_guard(p, &fsmonitor);
+	if (!rc && what & SK_INSTALL_GUARD)
+		rc = place_cache(p);
 	if (!rc && p->record.what & SK_INSTALL_HOOKS)
 		rc = place_all_hooks(p, had_hooks, &hooks_path);
 	sk_setting_free(&hooks_path);

@@ -404,6 +404,27 @@ int sk_settings_read(const struct sk_place *p, struct sk_setting *hooks_path,
 	return rc;
 }
 
+int sk_setting_given(const struct sk_place *p, const char *key, bool *given)
+{
+	struct sk_buf out = SK_BUF_INIT, errors = SK_BUF_INIT, pattern = SK_BUF_INIT;
+	int status = 0, rc = 0;
+
+	(void)sk_buf_addc(&pattern, '^');
+	for (const char *c = key; *c; c++)
+		(void)sk_buf_addf(&pattern, "%s%c", *c == '.' ? "\\" : "",
+		                  *c >= 'A' && *c <= 'Z' ? *c + 'a' - 'A' : *c);
+	(void)sk_buf_addc(&pattern, '$');
+	rc = sk_buf_ok(&pattern);
+	if (!rc)
+		rc = ask_git(p, pattern.ptr, false, &out, &errors, &status);
+	if (!rc)
+		*given = status != 1; /* 1: there is none */
+	sk_buf_free(&out);
+	sk_buf_free(&errors);
+	sk_buf_free(&pattern);
+	return rc;
+}
+
 void sk_setting_free(struct sk_setting *s)
 {
 	free(s->value);

@@ -137,6 +137,8 @@ struct sk_setting {
 /* Reads core.hooksPath and core.fsmonitor. */
 int sk_settings_read(const struct sk_place *place, struct sk_setting *hooks_path,
                      struct sk_setting *fsmonitor);
+/* Whether any of git's files has a value for the key ("core.untrackedCache"). */
+int sk_setting_given(const struct sk_place *place, const char *key, bool *given);
 void sk_setting_free(struct sk_setting *setting);
 
 /* True when the action is to be done; adds a line either way. */

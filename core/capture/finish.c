@@ -128,6 +128,22 @@ static int tree_order(const void *x, const void *y)
 	return (ca > cb) - (ca < cb);
 }
 
+const char *sk_tree_mode(uint32_t mode)
+{
+	switch (mode) {
+	case 040000:
+		return "40000 ";
+	case 0100755:
+		return "100755 ";
+	case 0120000:
+		return "120000 ";
+	case 0160000:
+		return "160000 ";
+	default:
+		return "100644 ";
+	}
+}
+
 static int build_tree(struct finish *f, struct sk_node *dir)
 {
 	struct sk_packer *packer = f->scan->opts->packer;
@@ -143,7 +159,7 @@ static int build_tree(struct finish *f, struct sk_node *dir)
 	for (uint32_t i = 0; !rc && i < dir->n_children; i++) {
 		const struct sk_node *n = order[i];
 
-		(void)sk_buf_addf(&data, "%o ", n->mode);
+		(void)sk_buf_adds(&data, sk_tree_mode(n->mode));
 		(void)sk_buf_add(&data, n->name, n->name_len);
 		(void)sk_buf_addc(&data, '\0');
 		rc = sk_buf_add(&data, n->oid.id, SK_OID_RAW);

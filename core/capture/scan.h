@@ -224,6 +224,8 @@ int sk_scan_push(struct sk_scan *scan, const struct sk_task *proto, const char *
                  struct sk_ignore *frame);
 
 void sk_node_sort(struct sk_node *dir);
+/* A mode as it stands in a tree object, with the blank after it. */
+const char *sk_tree_mode(uint32_t mode);
 
 /* Opens a folder below the root without following any link. */
 int sk_open_below(int rootfd, const char *path);

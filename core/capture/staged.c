@@ -40,7 +40,7 @@ static int store_tree(struct builder *b, struct sk_buf *items, struct sk_oid *ou
 	if (n)
 		qsort(item, n, sizeof *item, tree_order);
 	for (size_t i = 0; !rc && i < n; i++) {
-		(void)sk_buf_addf(&data, "%o ", item[i].mode);
+		(void)sk_buf_adds(&data, sk_tree_mode(item[i].mode));
 		(void)sk_buf_add(&data, item[i].name, item[i].len);
 		(void)sk_buf_addc(&data, '\0');
 		rc = sk_buf_add(&data, item[i].oid.id, SK_OID_RAW);

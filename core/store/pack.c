@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@
 struct sk_packer {
 	const struct sk_repo *repo;
 	git_odb *odb;
-	struct sk_packs *packs; /* opened when it is first asked */
+	_Atomic(struct sk_packs *) packs; /* opened when it is first asked */
 	pthread_mutex_t lock;
 	struct sk_buf mem;      /* the bytes after `flushed` */
 	uint64_t flushed;       /* bytes already in the file */
@@ -37,7 +38,8 @@ struct sk_packer {
 	char *keep; /* path of the .keep file, while it protects the pack */
 	struct sk_pack_rec *rec;
 	size_t n, cap;
-	uint32_t *slot; /* open addressing over rec: index + 1 */
+	atomic_bool any; /* n > 0 */
+	uint32_t *slot;  /* open addressing over rec: index + 1 */
 	size_t n_slots;
 	struct sk_oid *relied;
 	size_t n_relied, cap_relied;
@@ -115,6 +117,7 @@ static void record(struct sk_packer *p, const struct sk_oid *oid, uint64_t offse
 	p->rec[p->n] = (struct sk_pack_rec){ *oid, crc, offset };
 	p->slot[slot_of(p, oid)] = (uint32_t)p->n + 1;
 	p->n++;
+	atomic_store(&p->any, true);
 }
 
 static int start(struct sk_packer *p)
@@ -218,6 +221,8 @@ static bool locked_in_pack(struct sk_packer *p, const struct sk_oid *oid)
 {
 	bool yes;
 
+	if (!atomic_load(&p->any)) /* nothing was added yet: the usual case, and often asked */
+		return false;
 	(void)pthread_mutex_lock(&p->lock);
 	yes = in_pack(p, oid);
 	(void)pthread_mutex_unlock(&p->lock);
@@ -226,13 +231,19 @@ static bool locked_in_pack(struct sk_packer *p, const struct sk_oid *oid)
 
 static int open_packs(struct sk_packer *p, struct sk_packs **out)
 {
+	struct sk_packs *packs = atomic_load(&p->packs);
 	int rc = 0;
 
-	(void)pthread_mutex_lock(&p->lock);
-	if (!p->packs)
-		rc = sk_packs_open(p->dir, &p->packs);
-	*out = p->packs;
-	(void)pthread_mutex_unlock(&p->lock);
+	if (!packs) {
+		(void)pthread_mutex_lock(&p->lock);
+		packs = atomic_load(&p->packs);
+		if (!packs) {
+			rc = sk_packs_open(p->dir, &packs);
+			atomic_store(&p->packs, packs);
+		}
+		(void)pthread_mutex_unlock(&p->lock);
+	}
+	*out = packs;
 	return rc;
 }
 

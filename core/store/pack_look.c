@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -184,6 +185,14 @@ static uint32_t be32(const unsigned char *p)
 	return ntohl(v);
 }
 
+static uint64_t be64(const unsigned char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return be64toh(v);
+}
+
 int sk_idx_open(int dir, const char *hex, struct sk_idx *out)
 {
 	char name[STEM + sizeof ".idx"];
@@ -229,13 +238,18 @@ bool sk_idx_has(const struct sk_idx *idx, const struct sk_oid *oid)
 	/* the fan-out table: how many ids begin with at most that byte; not believed beyond n */
 	uint32_t lo = oid->id[0] ? be32(idx->map + 8 + 4 * (oid->id[0] - 1)) : 0;
 	uint32_t hi = be32(idx->map + 8 + 4 * oid->id[0]);
+	uint64_t want = be64(oid->id);
 
 	if (hi > idx->n)
 		hi = idx->n;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		int cmp = memcmp(oid_at(idx, mid), oid->id, SK_OID_RAW);
+		uint64_t head = be64(oid_at(idx, mid));
+		int cmp = (head > want) - (head < want);
 
+		/* ids are hashes: their first bytes nearly always decide */
+		if (cmp == 0)
+			cmp = memcmp(oid_at(idx, mid), oid->id, SK_OID_RAW);
 		if (cmp == 0)
 			return true;
 		if (cmp < 0)

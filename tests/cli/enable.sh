@@ -160,4 +160,37 @@ t_another_owner() {
 	git-sk -C w init >/dev/null
 }
 
+# large: so many tracked files that git is to keep its cache of untracked ones
+large() {
+	local blob
+	repo "$1" && cd "$1"
+	blob=$(git rev-parse HEAD:a.txt)
+	for i in $(seq 10000); do echo "100644 $blob	many/$i"; done | git update-index --index-info
+	git commit -qm many && git checkout -q -f .
+}
+
+t_untracked_cache_of_a_large_tree() {
+	large r
+	cp .git/config "$W/before"
+	git sk init >"$W/said"
+	has "$W/said" core.untrackedCache
+	eq "$(git config core.untrackedCache)" true
+	git status >/dev/null && git status --porcelain >"$W/status"
+	eq "$(wc -c <"$W/status")" 0
+	cp .git/config "$W/enabled"
+	git sk -q init
+	cmp .git/config "$W/enabled"
+	git sk -q uninit
+	cmp .git/config "$W/before"
+	# whoever said something about it keeps it
+	git config core.untrackedCache keep
+	git sk -q init
+	eq "$(git config core.untrackedCache)" keep
+	git sk -q uninit
+	eq "$(git config core.untrackedCache)" keep
+	# and a small tree is quick as it is
+	repo "$W/small" && cd "$W/small" && git sk -q init
+	code 1 git config core.untrackedCache
+}
+
 run_tests
