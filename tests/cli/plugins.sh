@@ -764,41 +764,4 @@ t_the_service_has_its_rounds() {
 	grep -q '^after-commit ' ../log
 }
 
-# The service tells a backup what changed; what a plugin changes then is not among it.
-t_what_is_written_before_a_backup_is_in_it() {
-	local text id
-	with() { # TEXT: the backups with it in a.txt
-		git for-each-ref --format='%(refname)' refs/sk/backup | while read -r id; do
-			[ "$(git show "$id:a.txt")" != "$1" ] || echo "$id"
-		done
-	}
-	begin probe
-	build probe probe.c
-	enable probe -- '[plugin "probe"]' "log = $W/log" 'before-backup = copy'
-	unset GIT_SK_NO_SERVICE
-	export XDG_RUNTIME_DIR=$W/run
-	mkdir -m 700 run
-	cd r
-	mkdir un deux trois
-	for text in un deux trois; do
-		echo - >$text/x
-	done
-	git sk init >/dev/null 2>&1
-	for text in un deux trois; do
-		echo $text >a.txt
-		for i in $(seq 300); do
-			[ -z "$(with $text)" ] || break
-			sleep 0.1
-		done
-	done
-	git sk service stop >/dev/null
-	[ "$(grep -c '^after-backup trigger=watch .*new=1' ../log)" -ge 2 ] || die "$(cat ../log)"
-	for text in un deux trois; do
-		[ -n "$(with $text)" ] || die "no backup has $text"
-		for id in $(with $text); do
-			eq "$(git show "$id:$text/x")" $text "$id"
-		done
-	done
-}
-
 run_tests

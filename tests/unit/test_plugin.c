@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "capture/backup.h"
 #include "plugin/parts.h"
 
 /* Who may have written it */
@@ -377,6 +378,62 @@ static void time_limits(void **state)
 	sk_buf_free(&out);
 }
 
+/* What is written before a backup, whoever says which paths changed */
+
+static bool says_so;
+
+static bool writes(struct sk_repo *repo, const struct sk_backup_opts *opts)
+{
+	SK_UNUSED(repo);
+	if (opts->changed)
+		(void)sh("echo before >r/src/b.txt");
+	return says_so;
+}
+
+static void is_done(struct sk_repo *repo, const struct sk_backup_opts *opts,
+                    const struct sk_backup_result *result)
+{
+	SK_UNUSED(repo);
+	SK_UNUSED(opts);
+	assert_non_null(result->entry);
+}
+
+static const struct sk_backup_observer writer = { writes, is_done };
+
+static void backup(struct sk_repo *repo, const struct sk_strv *changed, const char *want)
+{
+	struct sk_backup_opts opts = {
+		.kind = SK_BACKUP, .trigger = "test", .wait_seconds = 60, .changed = changed
+	};
+	struct sk_backup_result r = { 0 };
+
+	assert_int_equal(sk_backup(repo, &opts, &r), 0);
+	assert_string_equal(sh("git -C r show sk/backup/%s:src/b.txt", r.entry->id), want);
+	sk_backup_result_clear(&r);
+}
+
+static void what_is_written_before_a_backup(void **state)
+{
+	struct sk_strv changed = SK_STRV_INIT;
+	struct sk_repo *repo;
+
+	(void)state;
+	make("r");
+	repo = open_at(in_top("r"));
+	assert_int_equal(sk_strv_add(&changed, "a.txt"), 0);
+	sk_backup_observer = &writer;
+	backup(repo, NULL, "two");
+	(void)sh("echo 1 >r/a.txt");
+	says_so = false;
+	backup(repo, &changed, "two"); /* nothing but what changed is looked at */
+	(void)sh("echo 2 >r/a.txt");
+	says_so = true;
+	backup(repo, &changed, "before");
+	sk_backup_observer = NULL;
+	sk_strv_free(&changed);
+	sk_repo_close(repo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +448,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(manifests, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_asked_for_plugins, setup, teardown),
 		cmocka_unit_test_setup_teardown(time_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_written_before_a_backup, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

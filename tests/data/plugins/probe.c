@@ -277,18 +277,6 @@ static int nested(struct skp_host *host)
 	return host->run(host, &p);
 }
 
-/* What a.txt holds goes to the file x in the folder of that name. */
-static int copy(struct skp_host *host)
-{
-	static const char *const argv[] = {
-		"sh", "-c", "read -r name <a.txt; cmp -s a.txt $name/x || cp a.txt $name/x", NULL
-	};
-	struct skp_process p = { 0 };
-
-	p.argv = argv;
-	return host->run(host, &p);
-}
-
 static int event(struct skp_host *host, const struct skp_event *e)
 {
 	const char *log = host->setting(host, "log"), *what = host->setting(host, e->name);
@@ -310,8 +298,6 @@ static int event(struct skp_host *host, const struct skp_event *e)
 		return host->check(host, "probe_check", SKP_STATUS_FAIL, "it is not well");
 	if (strcmp(what, "save") == 0)
 		return host->backup(host, "within an event", NULL, NULL, &entry);
-	if (strcmp(what, "copy") == 0)
-		return copy(host);
 	return strcmp(what, "nested") == 0 ? nested(host) : misbehave(host, what);
 }
 
