@@ -407,7 +407,7 @@ static int run(struct sk_scan *scan)
 {
 	size_t workers = thread_count(scan->opts);
 	struct sk_state *state = NULL;
-	int rc = sk_state_load(scan->repo, &state);
+	int rc = sk_state_load(scan->repo, scan->opts->changed && !scan->plain, &state);
 
 	if (rc && rc != SK_ENO)
 		return rc;

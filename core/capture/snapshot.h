@@ -82,7 +82,8 @@ struct sk_scan_opts {
 	bool staged;                /* staged state into `meta` too; needs a packer */
 	unsigned threads;           /* 0: as many as there are processors, at most 8 */
 	/* Paths that may have changed since the state was saved ("a/b"; "a/b/" with all below it),
-	 * sorted; NULL: anything may have.  Where the state allows it, only their folders are
+	 * sorted; NULL: anything may have.  The state that is there must be the one that a scan has
+	 * used before, by its mark (state.h).  Where the state allows it, only their folders are
 	 * looked at and the snapshot is `partial`; else it is a whole one. */
 	const struct sk_strv *changed;
 };

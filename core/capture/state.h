@@ -35,8 +35,9 @@ struct sk_state_node { /* as in the file */
 	struct sk_stat st;
 };
 
-/* SK_ENO: no usable state. */
-int sk_state_load(const struct sk_repo *repo, struct sk_state **out);
+/* SK_ENO: no usable state.  `known`: the caller knows by its mark that it is one which was checked
+ * before, since this machine started; then it is not summed, and read as far as it is needed. */
+int sk_state_load(const struct sk_repo *repo, bool known, struct sk_state **out);
 void sk_state_free(struct sk_state *state);
 /* Whether the ref it was made for is there, so that every object it names is. */
 bool sk_state_trusted(const struct sk_state *state);

@@ -240,7 +240,7 @@ static int look_at_files(const struct sk_repo *repo, struct sk_status *f)
 	uint32_t number;
 	struct sk_status_folder here = { NULL, 0 };
 
-	if (sk_state_load(repo, &f->state))
+	if (sk_state_load(repo, false, &f->state))
 		return 0;
 	number = sk_state_root(f->state, "");
 	root = number == SK_STATE_NONE ? NULL : sk_state_node(f->state, number);
