@@ -203,36 +203,13 @@ void sk_service_unlisten(struct sk_service *s)
 
 /* The user's own settings */
 
-bool sk_service_user_settings(char *out, size_t cap)
-{
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	int n;
-
-	if (xdg && *xdg == '/')
-		n = snprintf(out, cap, "%s/safekeep/safekeep.ini", xdg);
-	else
-		n = snprintf(out, cap, "%s/.config/safekeep/safekeep.ini", home ? home : "");
-	return n > 0 && (size_t)n < cap;
-}
-
-static int user_config(struct sk_config **out)
-{
-	struct sk_config_source source[2] = { { .path = "/etc/safekeep.ini" } };
-	char path[4096];
-	size_t n = 1;
-
-	if (sk_service_user_settings(path, sizeof path))
-		source[n++].path = path;
-	return sk_config_load(source, n, out);
-}
-
 int64_t sk_service_idle_exit(void)
 {
 	struct sk_config *config = NULL;
 	const char *text;
 	int64_t ms = -1;
 
-	if (user_config(&config) == 0 && (text = sk_config_get(config, "service.idle_exit")) &&
+	if (sk_config_user(&config) == 0 && (text = sk_config_get(config, "service.idle_exit")) &&
 	    sk_parse_duration(text, &ms))
 		ms = -1;
 	sk_config_free(config);

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "capture/state.h"
+#include "repo/repo.h"
 
 /* What the service knows for sure about a working tree. */
 struct sk_service_hint {
@@ -26,6 +27,8 @@ struct sk_service_host {                       /* what the rooms above do for it
 	 * "schedule", "guard" or the name of a git hook; "tips" and "impact" make no backup.
 	 * The exit status. */
 	int (*backup)(const char *event, const struct sk_service_hint *hint);
+	/* Whether something wants to be called every backup.interval, changes or not; or NULL. */
+	bool (*rounds)(struct sk_repo *repo);
 };
 
 /* Runs until it is stopped.  `ready` (may be NULL) is called once requests are taken.  SK_EBUSY:

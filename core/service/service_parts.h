@@ -81,6 +81,7 @@ struct sk_site { /* one working tree */
 	int64_t opened;
 	int64_t interval; /* ms; < 0: never */
 	int64_t debounce;
+	bool rounds;                /* it wants its backup by the clock though nothing changes */
 	int64_t due;                /* the next backup by the clock */
 	int64_t retry;              /* after a failure; 0 */
 	int64_t stirred;            /* when the first change came that is in no backup; 0 */
@@ -166,7 +167,5 @@ void sk_service_unlisten(struct sk_service *s);
 bool sk_service_reachable(const struct sk_service *s);
 /* Milliseconds, or < 0 for never, of the user's setting service.idle_exit. */
 int64_t sk_service_idle_exit(void);
-/* The user's own file of settings; false when it does not fit. */
-bool sk_service_user_settings(char *out, size_t cap);
 
 #endif

@@ -73,14 +73,16 @@ static uint64_t settings_print(const struct sk_repo *repo)
 	static const char *const ours[] = { "safekeep.ini", "trust", "no-service" };
 	struct sk_buf path = SK_BUF_INIT;
 	uint64_t h = 0xcbf29ce484222325ull;
-	char user[4096];
+	char *user = NULL;
 	struct stat st;
 
+	if (sk_config_user_path(&user))
+		sk_error_clear();
 	for (int i = 0; i < 6; i++) {
 		sk_buf_clear(&path);
 		if (i == 0)
 			(void)sk_buf_adds(&path, "/etc/safekeep.ini");
-		else if (i == 1 && sk_service_user_settings(user, sizeof user))
+		else if (i == 1 && user)
 			(void)sk_buf_adds(&path, user);
 		else if (i == 2)
 			(void)sk_buf_addf(&path, "%s/.safekeep.ini", repo->worktree);
@@ -94,6 +96,7 @@ static uint64_t settings_print(const struct sk_repo *repo)
 		h = mix(mix(h, (uint64_t)st.st_mtim.tv_sec), (uint64_t)st.st_mtim.tv_nsec);
 	}
 	sk_buf_free(&path);
+	free(user);
 	return h;
 }
 
@@ -179,6 +182,7 @@ static int open_site(struct sk_service *s, struct sk_site *site)
 		return rc;
 	}
 	take_settings(site, repo->config);
+	site->rounds = s->host->rounds && s->host->rounds(repo);
 	site->settings = settings_print(repo);
 	site->watching = !setting_off(repo->config, "watch.enabled");
 	return sk_watch_new(&s->set, repo, site->watching, &site->watch);
@@ -428,8 +432,8 @@ static int64_t due_by_clock(const struct sk_site *site)
 	if (every < 0)
 		return site->ever ? SK_NEVER : site->due;
 	/* what changes there has its backup within seconds, when it is complete */
-	if (site->ever && site->watch && sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
-	    every < QUIET_FULL_MS)
+	if (site->ever && !site->rounds && site->watch &&
+	    sk_watch_mode(site->watch) == SK_WATCH_EXACT && every < QUIET_FULL_MS)
 		every = QUIET_FULL_MS;
 	return site->ever ? site->full + every : site->due;
 }

@@ -47,6 +47,7 @@ time_t time(time_t *out)
 static struct sk_service s;
 static size_t remembered;
 static int result; /* of backups */
+static bool wants_rounds;
 
 static int repos(struct sk_strv *out)
 {
@@ -77,7 +78,13 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	return result;
 }
 
-static const struct sk_service_host host = { repos, remember, forget, backup };
+static bool rounds(struct sk_repo *repo)
+{
+	(void)repo;
+	return wants_rounds;
+}
+
+static const struct sk_service_host host = { repos, remember, forget, backup, rounds };
 
 static void begin(void)
 {
@@ -87,6 +94,7 @@ static void begin(void)
 	s.lock = s.listen.fd = s.signals.fd = s.timer.fd = s.self.fd = -1;
 	result = 0;
 	remembered = 0;
+	wants_rounds = false;
 	assert_true(s.ep >= 0);
 	assert_int_equal(sk_watch_set_open(&s.set), 0);
 }
@@ -254,6 +262,41 @@ static void half_a_second_after_the_last_change(void **state)
 	end();
 }
 
+/* A plugin wants its cycle by the clock though nothing happens; all is still looked at once an
+ * hour, not in each round. */
+static void rounds_that_are_wanted_come_by_the_interval(void **state)
+{
+	struct sk_site *site;
+	int64_t next, whole;
+
+	(void)state;
+	enabled("rounds", "[backup]\\ninterval = 10m\\n");
+	begin();
+	wants_rounds = true;
+	site = add("rounds");
+	look(site);
+	assert_int_equal(started(&next), 1);
+	assert_in_range(next, 9 * MINUTE, 10 * MINUTE);
+	whole = site->whole;
+	for (int i = 1; i <= 8; i++) {
+		boot_ahead += 10 * MINUTE;
+		assert_int_equal(started(&next), 1);
+		assert_in_range(next, 9 * MINUTE, 10 * MINUTE);
+		if (i < 6)
+			assert_true(site->whole == whole);
+		else
+			assert_in_range(site->whole - whole, HOUR, HOUR + MINUTE);
+	}
+	wants_rounds = false; /* heard of when the settings change */
+	(void)sh("echo >>rounds/.git/sk/safekeep.ini");
+	boot_ahead += 10 * MINUTE;
+	assert_int_equal(started(NULL), 2);
+	look(s.sites);
+	assert_int_equal(started(&next), 0);
+	assert_in_range(next, 59 * MINUTE, HOUR);
+	end();
+}
+
 static void each_ten_seconds_under_constant_writing(void **state)
 {
 	struct sk_site *site;
@@ -397,6 +440,7 @@ int main(void)
 		cmocka_unit_test(once_after_sleep),
 		cmocka_unit_test(after_a_failure_each_minute),
 		cmocka_unit_test(half_a_second_after_the_last_change),
+		cmocka_unit_test(rounds_that_are_wanted_come_by_the_interval),
 		cmocka_unit_test(each_ten_seconds_under_constant_writing),
 		cmocka_unit_test(ignored_files_are_looked_at_once_a_second),
 		cmocka_unit_test(changed_settings_are_followed),
