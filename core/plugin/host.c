@@ -27,7 +27,6 @@ void sk_host_init(struct sk_host *h, const struct sk_plugin_info *info,
 	h->pub.size = sizeof h->pub;
 	h->pub.abi_major = SK_PLUGIN_ABI_MAJOR;
 	h->pub.abi_minor = SK_PLUGIN_ABI_MINOR;
-	h->pub.features = sk_plugin_io->redact ? SKP_CAN_REDACT : 0;
 	h->pub.version = SK_VERSION;
 	h->pub.priv = h;
 	if (repo) {
@@ -42,6 +41,7 @@ void sk_host_init(struct sk_host *h, const struct sk_plugin_info *info,
 	sk_host_read(&h->pub);
 	sk_host_store(&h->pub);
 	sk_host_world(&h->pub);
+	sk_host_secrets(&h->pub);
 	sk_plugin_self = info->name;
 }
 

@@ -1,4 +1,4 @@
-/* host_world.c - folders, locks, other programs, secrets, and what an event answers. */
+/* host_world.c - folders, locks, other programs, and what an event answers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -153,54 +153,6 @@ static int run(struct skp_host *pub, struct skp_process *p)
 	return rc;
 }
 
-static int take_secrets(json_t *list, struct skp_secret **found, size_t *n)
-{
-	struct skp_secret *out = calloc(json_array_size(list) + 1, sizeof *out);
-
-	if (!out)
-		return sk_error_oom();
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *o = json_array_get(list, i);
-		const char *rule = json_string_value(json_object_get(o, "rule"));
-
-		out[i].rule = rule ? rule : "secret";
-		out[i].offset = (size_t)json_integer_value(json_object_get(o, "offset"));
-		out[i].len = (size_t)json_integer_value(json_object_get(o, "len"));
-	}
-	if (found)
-		*found = out;
-	else
-		free(out);
-	if (n)
-		*n = json_array_size(list);
-	return 0;
-}
-
-/* `list` stays: the rules' names are in it. */
-static int redact(struct skp_host *pub, const char *data, size_t len, char **out, size_t *out_len,
-                  struct skp_secret **found, size_t *n)
-{
-	struct sk_buf text = SK_BUF_INIT;
-	json_t *list = NULL;
-	int rc;
-
-	if (!sk_plugin_io->redact)
-		return sk_error(SK_EREFUSED,
-		                "this git-sk cannot look for secrets, so plugin %s stores nothing",
-		                sk_host_of(pub)->info->name);
-	rc = sk_plugin_io->redact(data, len, &text, &list);
-	if (!rc)
-		rc = sk_buf_add(&text, "", 0);
-	if (!rc)
-		rc = take_secrets(list, found, n);
-	if (!rc) {
-		*out_len = text.len;
-		*out = sk_buf_detach(&text);
-	}
-	sk_buf_free(&text);
-	return rc;
-}
-
 static json_t *text_json(const char *text)
 {
 	struct sk_buf out = SK_BUF_INIT;
@@ -252,7 +204,6 @@ void sk_host_world(struct skp_host *pub)
 	pub->lock = lock;
 	pub->unlock = unlock;
 	pub->run = run;
-	pub->redact = redact;
 	pub->finding = finding;
 	pub->check = check;
 }

@@ -104,6 +104,8 @@ void sk_host_say(struct skp_host *pub);   /* host_say.c */
 void sk_host_read(struct skp_host *pub);  /* host_read.c */
 void sk_host_store(struct skp_host *pub); /* host_store.c */
 void sk_host_world(struct skp_host *pub); /* host_world.c */
+/* host_secrets.c; also says in `features` whether it works. */
+void sk_host_secrets(struct skp_host *pub);
 
 static inline void sk_oid_out(const struct sk_oid *from, struct skp_oid *to)
 {

@@ -34,10 +34,6 @@ struct sk_plugin_io {
 	int (*ask)(const char *question, struct sk_buf *answer);
 	int (*git_line)(const struct sk_repo *repo, const char *const *args, const char ***argv,
 	                char *env[3]);
-	/* `out` is the text without its secrets, `found` a new array of {"rule", "offset", "len"}.
-	 * NULL: there is no looking for secrets in this build, and nothing that asks for it may be
-	 * stored. */
-	int (*redact)(const char *data, size_t len, struct sk_buf *out, json_t **found);
 };
 
 /* Once, at the start; without it there are no plugins.  Also has backups tell of themselves. */

@@ -472,8 +472,13 @@ struct skp_host {
 	/* --- The world --- */
 
 	int (*run)(struct skp_host *host, struct skp_process *process);
-	/* `data` with every secret in it replaced by a mark; what was found (`found` and `n` may be
-	 * NULL).  SKP_EREFUSED: this host cannot look for secrets; then store nothing. */
+	/* `data` (any bytes) with every secret in it replaced by "[REDACTED:rule]"; what was found
+	 * (`found` and `n` may be NULL), in the order of the text, none within another: of secrets
+	 * that overlap the whole is replaced, and the rule of the longest that begins first named.
+	 * The rules are read once in a call; a text without a secret costs one pass over it and
+	 * its copy.  What is cut between two calls is not seen: give whole texts.  SKP_EREFUSED:
+	 * this host cannot look for secrets; SKP_EIO: it could not in this text.  Then store
+	 * nothing of it. */
 	int (*redact)(struct skp_host *host, const char *data, size_t len, char **out,
 	              size_t *out_len, struct skp_secret **found, size_t *n);
 

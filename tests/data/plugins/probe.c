@@ -157,6 +157,32 @@ static int secrets(struct skp_host *host, const char *text)
 	return rc;
 }
 
+/* A file, and what was found there as notes: "RULE OFFSET LENGTH". */
+static int secrets_of(struct skp_host *host, const char *path)
+{
+	struct skp_secret *found;
+	size_t len, n, cap = 64 << 20;
+	char *out, *data = malloc(cap);
+	FILE *file = fopen(path, "rb");
+	int rc = data && file ? 0 : SKP_EIO;
+
+	if (!rc)
+		len = fread(data, 1, cap, file);
+	if (file)
+		fclose(file);
+	if (!rc)
+		rc = host->redact(host, data, len, &out, &len, &found, &n);
+	free(data);
+	if (rc)
+		return rc;
+	host->write(host, out, len);
+	for (size_t i = 0; i < n; i++)
+		host->note(host, "%s %zu %zu", found[i].rule, found[i].offset, found[i].len);
+	host->release(host, out);
+	host->release(host, found);
+	return 0;
+}
+
 static int settings(struct skp_host *host, const char *key)
 {
 	const char *name, *value = key ? host->setting(host, key) : NULL;
@@ -243,6 +269,8 @@ static int probe(struct skp_host *host, const struct skp_call *call)
 		return execute(host, call);
 	if (strcmp(what, "redact") == 0)
 		return secrets(host, one);
+	if (strcmp(what, "redact-file") == 0)
+		return secrets_of(host, one);
 	if (strcmp(what, "setting") == 0)
 		return settings(host, one);
 	if (strcmp(what, "json") == 0)
