@@ -323,6 +323,7 @@ static void follow_up(struct sk_repo *repo, struct attempt *a)
 }
 
 const struct sk_backup_observer *sk_backup_observer;
+void (*sk_backup_begins)(const struct sk_repo *repo);
 
 int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts, struct sk_backup_result *out)
 {
@@ -331,8 +332,11 @@ int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts, struct sk
 	int lock = -1, rc;
 
 	whole.changed = NULL;
-	if (sk_backup_observer && sk_backup_observer->before(repo, opts))
+	if (sk_backup_observer && sk_backup_observer->before(repo, opts)) {
 		opts = &whole;
+		if (sk_backup_begins)
+			sk_backup_begins(repo);
+	}
 	rc = check_room(repo);
 	if (!rc)
 		rc = sk_lock(repo, opts->command ? opts->command : opts->trigger,

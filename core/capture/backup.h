@@ -50,6 +50,10 @@ struct sk_backup_observer {
 
 extern const struct sk_backup_observer *sk_backup_observer;
 
+/* Called when `before` may have changed files, and before any is looked at: all that happened until
+ * it returns will be in the backup.  NULL: nobody wants to know. */
+extern void (*sk_backup_begins)(const struct sk_repo *repo);
+
 /* The worktree's lock, for work that must not run beside a backup.  -1 in *fd when not held. */
 int sk_lock(const struct sk_repo *repo, const char *what, int wait_seconds, int *fd);
 void sk_unlock(int *fd);

@@ -115,6 +115,7 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	int rc = sk_repo_open(".", &repo);
 	bool impact;
 
+	sk_backup_begins = sk_service_begins;
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
 	impact = strcmp(event, "impact") == 0;

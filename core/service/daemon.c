@@ -23,6 +23,7 @@
 #define LOG_MAX (1 << 20)
 #define STOP_MS 20000
 #define START_MS 3000
+#define BEGINS_MS 1000
 
 static char log_path[4096]; /* "": what is said goes to standard error as it is */
 
@@ -411,5 +412,14 @@ void sk_service_tell(const char *worktree, bool enabled)
 	struct sk_answer answer = { 0, NULL, 0 };
 
 	if (sk_request(enabled ? 'a' : 'r', field, 1, 3000, &answer) == SK_ASKED)
+		free(answer.data);
+}
+
+void sk_service_begins(const struct sk_repo *repo)
+{
+	const char *field[] = { repo->worktree };
+	struct sk_answer answer = { 0, NULL, 0 };
+
+	if (sk_request('b', field, 1, BEGINS_MS, &answer) == SK_ASKED)
 		free(answer.data);
 }

@@ -43,6 +43,9 @@ int sk_service_stop(void);
 int sk_service_status(struct sk_buf *out);
 /* Whether a service may be started: not when $GIT_SK_NO_SERVICE is set. */
 bool sk_service_wanted(void);
+/* In a child of the service, before it looks at the working tree: all changes up to the return of
+ * this will be in the backup, so the service makes no further one for them. */
+void sk_service_begins(const struct sk_repo *repo);
 /* Tells it of a working tree that was enabled or disabled; it need not run. */
 void sk_service_tell(const char *worktree, bool enabled);
 

@@ -830,4 +830,41 @@ t_the_service_has_its_rounds() {
 	grep -q '^after-commit ' ../log
 }
 
+# saved TEXT FILE: a backup has that in this file; waits for it
+saved() {
+	local ref
+	for i in $(seq 300); do
+		for ref in $(git for-each-ref --format='%(refname)' refs/sk); do
+			git cat-file -p "$ref:$2" 2>/dev/null | grep -qx "$1" && return 0
+		done
+		sleep 0.1
+	done
+	die "no backup has '$1'"
+}
+
+t_what_a_plugin_writes_before_a_backup_causes_no_other() {
+	local before after
+	begin probe
+	build probe probe.c
+	enable probe -- '[plugin "probe"]' "log = $W/log" 'before-backup = rewrite'
+	unset GIT_SK_NO_SERVICE
+	export XDG_RUNTIME_DIR=$W/run
+	mkdir -m 700 run
+	cd r
+	git sk init >/dev/null 2>&1
+	# a change is saved whenever it comes
+	for k in 1 2 3 4 5 6 7 8; do
+		sleep "0.$((RANDOM % 3))"
+		echo "change $k" >src/b.txt
+		saved "change $k" src/b.txt
+	done
+	# and then there is quiet: what the plugin writes is in the backup that it was told of
+	before=$(grep -c '^before-backup ' ../log)
+	sleep 4
+	after=$(grep -c '^before-backup ' ../log)
+	git sk service stop >/dev/null
+	[ $((after - before)) -le 2 ] || die "$((after - before)) backups without a change"
+	saved "$(cat before-backup)" before-backup
+}
+
 run_tests

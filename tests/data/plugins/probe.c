@@ -305,6 +305,19 @@ static int nested(struct skp_host *host)
 	return host->run(host, &p);
 }
 
+/* A file of the working tree, with other content each time. */
+static int rewrite(struct skp_host *host, const char *name)
+{
+	struct timespec now;
+	FILE *file = fopen(name, "w");
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!file || fprintf(file, "%ld.%09ld\n", (long)now.tv_sec, now.tv_nsec) < 0 ||
+	    fclose(file))
+		return host->error(host, SKP_EIO, "cannot write %s", name);
+	return 0;
+}
+
 static int event(struct skp_host *host, const struct skp_event *e)
 {
 	const char *log = host->setting(host, "log"), *what = host->setting(host, e->name);
@@ -326,6 +339,8 @@ static int event(struct skp_host *host, const struct skp_event *e)
 		return host->check(host, "probe_check", SKP_STATUS_FAIL, "it is not well");
 	if (strcmp(what, "save") == 0)
 		return host->backup(host, "within an event", NULL, NULL, &entry);
+	if (strcmp(what, "rewrite") == 0)
+		return rewrite(host, e->name);
 	return strcmp(what, "nested") == 0 ? nested(host) : misbehave(host, what);
 }
 
