@@ -430,14 +430,14 @@ static int hook(const char *event, int argc, char **args)
 		return 0;
 	if (strcmp(event, "commit-msg") == 0)
 		return commit_msg(argc, args);
-	sk_find_operation(&op);
-	if (op.ours)
-		return 0;
 	found = find_folders(&f);
 	/* a plugin wants to see the commit, with the index that git's environment names */
 	more = found && has_plugin(&f, event);
 	if (strcmp(event, "post-commit") == 0 && !more)
 		return 0; /* nothing is saved after a commit */
+	sk_find_operation(&op);
+	if (op.ours)
+		return 0;
 	/* the guard has just saved what this hook would save */
 	if (before && !more && op.top && found && look_up_guard(&f, op.top) == COVERED) {
 		if (strcmp(event, "pre-commit") != 0 || !wants_summary(&f))

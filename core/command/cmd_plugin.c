@@ -243,6 +243,8 @@ int sk_cmd_plugin(struct sk_call *call)
 	if (!rc)
 		rc = sk_plugins_open(call->repo ? call->repo->config : user,
 		                     SK_PLUGINS_ALL | SK_PLUGINS_FRESH, &plugins);
+	if (!rc && call->repo)
+		sk_plugins_mark(call->repo);
 	if (!rc)
 		rc = lists ? list(call, &plugins) : show(call, &plugins);
 	sk_plugins_close(&plugins);

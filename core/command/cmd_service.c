@@ -105,6 +105,8 @@ static int work(struct sk_repo *repo, const char *event, const struct sk_service
 	if (hint->unchanged && strcmp(name, "guard") == 0)
 		rc = guard_unchanged(repo, &done);
 	if (!rc && done)
+		sk_plugins_mark(repo);
+	if (!rc && done)
 		return sk_plugins_git_event(repo, name, getenv("SK_HOOK_COMMAND") ?: "", NULL);
 	return rc ? rc : sk_hook_event(repo, name, NULL, changed);
 }

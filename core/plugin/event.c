@@ -295,6 +295,22 @@ bool sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 	return all & event->kind;
 }
 
+void sk_plugins_mark(struct sk_repo *repo)
+{
+	struct sk_plugins p = { 0 };
+	uint32_t all = 0;
+
+	if (!sk_plugin_io || !repo->enabled || sk_plugin_in_event || getenv(WITHIN))
+		return;
+	if (sk_plugins_open(repo->config, 0, &p) == 0) {
+		for (size_t i = 0; i < p.n; i++)
+			all |= p.item[i].events;
+		keep_marks(repo, all);
+	}
+	sk_plugins_close(&p);
+	sk_error_clear();
+}
+
 bool sk_plugins_want(struct sk_repo *repo, uint32_t kind)
 {
 	struct sk_plugins p = { 0 };

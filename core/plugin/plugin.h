@@ -121,6 +121,9 @@ const char *sk_plugin_event_name(uint32_t kind);
 /* The service's round: the events "cycle", when backup.interval has passed since the last, and once
  * a day "prune".  Called as often as one likes. */
 void sk_plugins_cycle(struct sk_repo *repo);
+/* What the client of hooks/ goes by, COMMONDIR/sk/before-commit and after-commit: there while a
+ * plugin takes part in these.  Each event sees to that; this is for when there was none. */
+void sk_plugins_mark(struct sk_repo *repo);
 /* Whether any plugin takes part in it here, or may do so.  Starts no process. */
 bool sk_plugins_want(struct sk_repo *repo, uint32_t kind);
 

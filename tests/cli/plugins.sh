@@ -842,6 +842,81 @@ saved() {
 	die "no backup has '$1'"
 }
 
+# Each hook asks for the client only while there is something for it: it is the shell that looks.
+t_hooks_that_have_nothing_to_do() {
+	local hook
+	export GIT_SK_NO_SERVICE=1
+	mkdir bin
+	cp "$(command -v git-sk)" bin/git-sk
+	cp "$(command -v git-sk-hook)" bin/git-sk-fsmonitor
+	cp bin/git-sk-fsmonitor bin/client
+	printf '#!/bin/sh\necho "$1" >>%s/client\nexec %s/bin/client "$@"\n' "$W" "$W" >bin/git-sk-hook
+	chmod +x bin/git-sk-hook
+	PATH=$W/bin:$PATH
+	begin
+	build probe probe.c
+	cd r
+	hook=$(git rev-parse --git-path hooks/post-commit)
+	[ -e "$hook" ] || skip "hooks are settings here"
+	has "$hook" "'$W/bin/git-sk-hook' post-commit"
+	echo 1 >>a.txt
+	git commit -qam one
+	hasnt ../client post-commit
+	hasnt ../client commit-msg
+	# a linked worktree has the file elsewhere: there the client looks
+	git worktree add -q ../linked
+	: >../client
+	(cd ../linked && echo 1 >>a.txt && git commit -qam one)
+	has ../client post-commit
+	hasnt ../client commit-msg
+	# from the first commit with the plugin on, from wherever; and no more when it is off
+	enable probe -- '[plugin "probe"]' "log = $W/log"
+	: >../client
+	echo 2 >>a.txt
+	git commit -qam two
+	has ../client post-commit
+	has ../log "after-commit "
+	: >../log
+	(cd ../linked && echo 2 >>a.txt && git commit -qam two)
+	has ../log "after-commit "
+	: >../log
+	GIT_DIR=$PWD/.git GIT_WORK_TREE=$PWD git -C / commit -q --allow-empty -m three
+	has ../log "after-commit "
+	enable
+	echo 3 >>a.txt
+	git commit -qam three
+	: >../client
+	echo 4 >>a.txt
+	git commit -qam four
+	hasnt ../client post-commit
+	# listing plugins is enough too
+	enable probe -- '[plugin "probe"]' "log = $W/log"
+	git sk plugin list >/dev/null
+	[ -e .git/sk/after-commit ]
+	enable
+	git sk plugin list >/dev/null
+	[ ! -e .git/sk/after-commit ]
+}
+
+# The service knows that the state is saved already, so nothing is backed up before this commit.
+t_a_plugin_that_came_since_the_last_backup_sees_the_commit() {
+	begin
+	build probe probe.c
+	unset GIT_SK_NO_SERVICE
+	export XDG_RUNTIME_DIR=$W/run
+	mkdir -m 700 run
+	cd r
+	git sk init >/dev/null 2>&1
+	echo new >src/b.txt
+	git add src/b.txt
+	saved new src/b.txt
+	enable probe -- '[plugin "probe"]' "log = $W/log"
+	git commit -qm new
+	git sk service stop >/dev/null
+	has ../log "before-commit "
+	has ../log "after-commit "
+}
+
 t_what_a_plugin_writes_before_a_backup_causes_no_other() {
 	local before after
 	begin probe
