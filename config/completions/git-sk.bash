@@ -37,7 +37,8 @@ _git_sk_words() {
 			set -- "latest"$'\n'"$(git for-each-ref --format='%(refname:lstrip=3)' \
 				refs/sk/backup refs/sk/revision 2>/dev/null)" ;;
 		list) set -- backups$'\n'revisions$'\n'releases$'\n'commits$'\n'all ;;
-		*) return ;;
+		plugin) set -- list$'\n'show ;;
+		*) set -- "$(git-sk --complete-words "$1" 2>/dev/null)" ;;
 		esac
 	fi
 	for word in $1; do

@@ -15,10 +15,12 @@
 #include "capture/backup.h"
 #include "command/command.h"
 #include "command/gate.h"
+#include "command/plugins.h"
 #include "command/print.h"
 #include "command/registry.h"
 #include "command/report.h"
 #include "restore/restore.h"
+#include "plugin/plugin.h"
 #include "service/service.h"
 #include "store/keep.h"
 
@@ -69,6 +71,7 @@ static int timed(struct sk_repo *repo, const char *event, const struct sk_strv *
 	opts.title = strcmp(event, "watch") == 0 ? "files changed" : "by the clock";
 	rc = sk_backup(repo, &opts, &r);
 	sk_backup_result_clear(&r);
+	sk_plugins_cycle(repo);
 	return rc == SK_EPARTIAL ? 0 : rc; /* kept with the backup; said by show and status */
 }
 
@@ -101,7 +104,11 @@ static int work(struct sk_repo *repo, const char *event, const struct sk_service
 	}
 	if (hint->unchanged && strcmp(name, "guard") == 0)
 		rc = guard_unchanged(repo, &done);
-	return rc || done ? rc : sk_hook_event(repo, name, changed);
+	if (!rc && done)
+		sk_plugins_mark(repo);
+	if (!rc && done)
+		return sk_plugins_git_event(repo, name, getenv("SK_HOOK_COMMAND") ?: "", NULL);
+	return rc ? rc : sk_hook_event(repo, name, NULL, changed);
 }
 
 static int backup(const char *event, const struct sk_service_hint *hint)
@@ -110,12 +117,15 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	int rc = sk_repo_open(".", &repo);
 	bool impact;
 
+	sk_backup_begins = sk_service_begins;
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
 	impact = strcmp(event, "impact") == 0;
 	if (!rc && !impact)
 		rc = work(repo, event, hint);
-	if (rc)
+	if (rc == SK_EREFUSED && strncmp(event, "pre-", 4) == 0)
+		sk_note("%s", sk_error_message());
+	else if (rc)
 		sk_warn("no backup was made: %s", sk_error_message());
 	if (repo && repo->enabled)
 		sk_gate_note(repo);
@@ -126,8 +136,13 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	return rc;
 }
 
+static bool has_rounds(struct sk_repo *repo)
+{
+	return sk_plugins_want(repo, SKP_CYCLE);
+}
+
 static const struct sk_service_host host = { sk_registry_read, sk_registry_add, sk_registry_remove,
-	                                     backup };
+	                                     backup, has_rounds };
 
 /* Commands */
 

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "command/print.h"
 #include "hooks/install.h"
+#include "plugin/plugin.h"
 #include "service/service.h"
 #include "store/budget.h"
 
@@ -291,6 +292,29 @@ static int look_at_disk(const struct sk_repo *repo, struct sk_status *f)
 	return rc;
 }
 
+/* What plugins find wrong, and what went wrong with them. */
+static int look_at_plugins(struct sk_repo *repo, struct sk_status *f)
+{
+	const struct sk_plugin_event event = { .kind = SKP_HEALTH };
+	struct sk_plugin_answers a = { 0 };
+	const char *name, *status, *detail;
+	json_t *o;
+	size_t i;
+	int rc = 0;
+
+	(void)sk_plugins_event(repo, &event, &a);
+	json_array_foreach(a.checks, i, o)
+	{
+		if (!rc &&
+		    json_unpack(o, "{s:s, s:s, s:s}", "name", &name, "status", &status, "detail",
+		                &detail) == 0 &&
+		    (strcmp(status, "warn") == 0 || strcmp(status, "fail") == 0))
+			rc = problem(f, "%s: %s", name, detail);
+	}
+	sk_plugin_answers_clear(&a);
+	return rc ? rc : sk_plugins_troubles(repo, &f->problems);
+}
+
 int sk_status_look(struct sk_repo *repo, struct sk_status *f)
 {
 	int rc = look_at_room(repo, f);
@@ -305,6 +329,8 @@ int sk_status_look(struct sk_repo *repo, struct sk_status *f)
 		rc = look_at_files(repo, f);
 	if (!rc)
 		rc = look_at_disk(repo, f);
+	if (!rc)
+		rc = look_at_plugins(repo, f);
 	return rc;
 }
 

@@ -52,6 +52,8 @@ static const struct sk_key table[] = {
 	{ "release", "exclude", SK_KEY_LIST, SK_MAY_ADD, AS_TEXT, "*.log, tmp/**" },
 	{ "plugins", "enable", SK_KEY_LIST, SK_MAY_NOT, AS_TEXT,
 	  "chat-export, feature-flag, config-backup" },
+	{ "plugins", "folder", SK_KEY_TEXT, SK_OWN_ONLY, AS_TEXT, NULL },
+	{ "plugins", "timeout", SK_KEY_TIME, SK_MAY_NOT, AS_TEXT, "2s" },
 	{ "plugin", NULL, SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL },
 };
 
