@@ -265,9 +265,15 @@ static int place_guard(struct sk_place *p, const struct sk_setting *s)
 
 	if (s->value && strcmp(s->value, p->fsmonitor) == 0)
 		return 0;
+	if (p->dry && s->value && *s->value) {
+		(void)sk_place_act(p, &rc, "", "", "core.fsmonitor is %s, and does not ask git sk",
+		                   s->value);
+		return rc;
+	}
 	if (p->dry) {
-		(void)sk_place_act(p, &rc, "", s->value ? s->value : "not set",
-		                   "core.fsmonitor does not run git sk but is");
+		(void)sk_place_act(p, &rc, "", "",
+		                   "core.fsmonitor is not set, so that git does not ask git sk "
+		                   "before it overwrites files");
 		return rc;
 	}
 	if (!s->value || !sk_is_our_fsmonitor(s->value))

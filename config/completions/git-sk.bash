@@ -29,13 +29,20 @@ _git_sk_words() {
 	[ -z "$2" ] || return # after "--" are files: bash's own completion
 	if [ -z "$1" ]; then
 		set -- "$(git-sk --complete-list 2>/dev/null)"
+	elif [ "$1 $prev" = 'release --from' ]; then
+		set -- HEAD$'\n'worktree$'\n'"$(git for-each-ref --format='%(refname:lstrip=3)' \
+			refs/sk/backup refs/sk/revision 2>/dev/null)"
+	elif [ "$1 $prev" = 'release --out' ] || [ "$1 $prev" = 'verify --from' ] ||
+		[ "$1 $prev" = 'purge --path' ]; then
+		return # files and folders: bash's own completion
 	elif [[ $cur == -* ]]; then
 		set -- "$(git-sk --complete-list "$1" 2>/dev/null)"
 	else
 		case $1 in
-		show | diff | cat | restore | rollback | revise)
+		show | diff | cat | restore | rollback | revise | verify)
 			set -- "latest"$'\n'"$(git for-each-ref --format='%(refname:lstrip=3)' \
 				refs/sk/backup refs/sk/revision 2>/dev/null)" ;;
+		vault) set -- add$'\n'list$'\n'push$'\n'fetch$'\n'remove$'\n'clone ;;
 		list) set -- backups$'\n'revisions$'\n'releases$'\n'commits$'\n'all ;;
 		plugin) set -- list$'\n'show ;;
 		*) set -- "$(git-sk --complete-words "$1" 2>/dev/null)" ;;

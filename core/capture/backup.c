@@ -205,6 +205,18 @@ static void attempt_clear(struct attempt *a)
 	*a = (struct attempt){ 0 };
 }
 
+/* The guard is asked in the midst of a command that tidies the object database. */
+static bool before_tidying(const char *command)
+{
+	static const char *const words[] = { "git gc",    "git repack",      "git pack-objects",
+		                             "git prune", "git maintenance", NULL };
+
+	for (size_t i = 0; command && words[i]; i++)
+		if (strncmp(command, words[i], strlen(words[i])) == 0)
+			return true;
+	return false;
+}
+
 static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, struct attempt *a)
 {
 	struct sk_scan_opts scan = { .also = opts->also, .staged = true, .changed = opts->changed };
@@ -213,6 +225,8 @@ static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, stru
 	int rc = sk_packer_new(repo, &a->packer);
 
 	scan.packer = a->packer;
+	if (!rc && before_tidying(opts->command))
+		sk_packer_alone(a->packer);
 	if (!rc)
 		rc = sk_scan(repo, &scan, &a->snap);
 	if (rc)
@@ -233,8 +247,8 @@ static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, stru
 		return rc;
 	a->is_new = !a->last || !same_state(a->entry, a->last) ||
 	            (opts->label && sk_backup_by_itself(a->last));
-	if (!a->is_new)
-		return 0;
+	if (!a->is_new) /* objects all the same, when verify found that they were lost */
+		return sk_packer_commit(a->packer);
 	if (opts->id && !(a->entry->id = strdup(opts->id)))
 		return sk_error_oom();
 	return sk_entry_publish(repo, a->packer, a->entry);

@@ -16,6 +16,7 @@
 #include "command/print.h"
 #include "command/registry.h"
 #include "command/report.h"
+#include "health/status.h"
 #include "hooks/install.h"
 #include "store/keep.h"
 
@@ -93,7 +94,7 @@ static int init_json(const struct sk_call *call, const struct sk_strv *said, boo
 static int init_report(const struct sk_call *call, const struct sk_strv *said, bool fresh,
                        const struct sk_backup_result *first)
 {
-	struct sk_buf name = SK_BUF_INIT;
+	struct sk_buf name = SK_BUF_INIT, left_out = SK_BUF_INIT;
 	const struct sk_entry *e = first->entry;
 
 	if (call->json)
@@ -108,6 +109,9 @@ static int init_report(const struct sk_call *call, const struct sk_strv *said, b
 		sk_outf("first backup: %s (%lu files)\n", e->id, sk_entry_number(e, "Sk-Files"));
 	sk_buf_free(&name);
 	sk_out_flush();
+	if (sk_status_left_out(call->repo, &left_out) == 0 && left_out.len)
+		sk_warn("%s", left_out.ptr);
+	sk_buf_free(&left_out);
 	if (fresh)
 		sk_note("to see what is saved: git sk list; to bring it back: git sk rollback");
 	return 0;

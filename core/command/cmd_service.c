@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -23,6 +25,7 @@
 #include "plugin/plugin.h"
 #include "service/service.h"
 #include "store/keep.h"
+#include "store/vault.h"
 
 #define LOCK_WAIT 5
 
@@ -111,6 +114,16 @@ static int work(struct sk_repo *repo, const char *event, const struct sk_service
 	return rc ? rc : sk_hook_event(repo, name, NULL, changed);
 }
 
+/* Whatever else is to be done on this machine comes before it. */
+static int push(const struct sk_repo *repo, bool now)
+{
+	const int idle = 3 << 13; /* IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0) */
+
+	(void)setpriority(PRIO_PROCESS, 0, 10);
+	(void)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, idle);
+	return sk_vault_push_due(repo, sk_now(), now);
+}
+
 static int backup(const char *event, const struct sk_service_hint *hint)
 {
 	struct sk_repo *repo = NULL;
@@ -120,6 +133,13 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	sk_backup_begins = sk_service_begins;
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
+	if (strncmp(event, "vault", 5) == 0) {
+		rc = rc ? rc : push(repo, strcmp(event, "vault-now") == 0);
+		if (rc && rc != SK_EBUSY)
+			sk_warn("%s", sk_error_message());
+		sk_repo_close(repo);
+		return rc;
+	}
 	impact = strcmp(event, "impact") == 0;
 	if (!rc && !impact)
 		rc = work(repo, event, hint);
@@ -289,31 +309,38 @@ static int print_cron(void)
 	return rc;
 }
 
-static int service_ensure(const struct sk_call *call)
+int sk_service_ensure(bool *was_down)
 {
 	struct sk_buf text = SK_BUF_INIT;
 	bool already = false;
-	int rc;
+	int rc = sk_service_status(&text);
 
-	if (sk_call_has(call, "cron"))
-		return print_cron();
-	rc = sk_service_status(&text);
+	*was_down = rc != 0;
 	sk_buf_free(&text);
 	if (rc == SK_EIO) { /* it hangs: whatever it still does is finished or given up */
 		rc = sk_service_stop();
-		if (!rc || rc == SK_ENO)
-			rc = SK_ENO;
+		rc = rc ? rc : SK_ENO;
 	}
 	if (rc == SK_ENO) {
 		rc = start(&already);
 		if (!rc)
 			rc = sk_service_status(&text);
-		if (!rc)
-			sk_note("the service was down; it is running now");
-	} else if (!rc) {
-		sk_note("the service is running");
 	}
 	sk_buf_free(&text);
+	return rc;
+}
+
+static int service_ensure(const struct sk_call *call)
+{
+	bool was_down = false;
+	int rc;
+
+	if (sk_call_has(call, "cron"))
+		return print_cron();
+	rc = sk_service_ensure(&was_down);
+	if (!rc)
+		sk_note(was_down ? "the service was down; it is running now"
+		                 : "the service is running");
 	return rc;
 }
 

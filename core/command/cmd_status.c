@@ -8,9 +8,11 @@
 #include "base/term.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/listing.h"
 #include "command/print.h"
 #include "command/report.h"
-#include "command/status.h"
+#include "command/vault.h"
+#include "health/status.h"
 
 #define SHOWN 5 /* backups; fewer beside problems, so that all fits 24 lines of 80 columns */
 #define SHOWN_BESIDE 2
@@ -86,6 +88,18 @@ static void print_cut(struct sk_buf *line)
 	}
 }
 
+/* Where second copies are, and how old: one that cannot be reached now is no fault of this tree. */
+static int print_vaults(const struct sk_repo *repo)
+{
+	struct sk_buf line = SK_BUF_INIT;
+	int rc = sk_vault_status(repo, &line);
+
+	if (!rc && line.len)
+		print_cut(&line);
+	sk_buf_free(&line);
+	return rc;
+}
+
 static int print_backups(const struct sk_status *f)
 {
 	struct sk_buf line = SK_BUF_INIT;
@@ -155,18 +169,6 @@ static void print_problems(const struct sk_status *f)
 	sk_buf_free(&line);
 }
 
-static json_t *texts(const struct sk_strv *v)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < v->n; i++)
-		if (json_array_append_new(list, sk_json_text(v->item[i])) != 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	return list;
-}
-
 static json_t *newest_json(const struct sk_repo *repo, const struct sk_status *f, bool damaged)
 {
 	json_t *list = json_array(), *one;
@@ -233,7 +235,8 @@ static int status_json(const struct sk_repo *repo, const struct sk_status *f)
 	o = sk_json_add(o, "files", json_integer((json_int_t)f->files));
 	o = sk_json_add(o, "folders", folders_json(f));
 	o = sk_json_add(o, "disk_bytes", json_integer((json_int_t)f->disk));
-	return sk_out_json(sk_json_add(o, "problems", texts(&f->problems)));
+	o = sk_json_add(o, "vaults", sk_vaults_json(repo));
+	return sk_out_json(sk_json_add(o, "problems", sk_texts_json(&f->problems)));
 }
 
 static int not_enabled(const struct sk_call *call)
@@ -265,7 +268,9 @@ int sk_cmd_status(struct sk_call *call)
 		rc = status_json(call->repo, &f);
 	} else if (!rc) {
 		print_protection(call->repo, &f);
-		rc = print_backups(&f);
+		rc = print_vaults(call->repo);
+		if (!rc)
+			rc = print_backups(&f);
 		if (!rc)
 			rc = print_folders(&f);
 		print_problems(&f);

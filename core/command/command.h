@@ -122,17 +122,24 @@ int sk_cmd_restore(struct sk_call *call);
 int sk_cmd_rollback(struct sk_call *call);
 int sk_cmd_undo(struct sk_call *call);
 int sk_cmd_revise(struct sk_call *call);
+int sk_cmd_release(struct sk_call *call);
 int sk_cmd_prune(struct sk_call *call);
+int sk_cmd_verify(struct sk_call *call);
+int sk_cmd_purge(struct sk_call *call);
 int sk_cmd_trust(struct sk_call *call);
 int sk_cmd_run(struct sk_call *call);
 int sk_cmd_service(struct sk_call *call);
+int sk_cmd_health(struct sk_call *call);
 int sk_cmd_status(struct sk_call *call);
 int sk_cmd_impact(struct sk_call *call);
 int sk_cmd_check(struct sk_call *call);
 int sk_cmd_lint(struct sk_call *call);
 int sk_cmd_plugin(struct sk_call *call);
+int sk_cmd_vault(struct sk_call *call);
 
-/* cmd_service.c: what init and uninit do about it.  `said` gets lines for people. */
+/* cmd_service.c: has the service run; *was_down: it had to be started. */
+int sk_service_ensure(bool *was_down);
+/* What init and uninit do about it.  `said` gets lines for people. */
 int sk_service_after_init(struct sk_repo *repo, bool no_service, struct sk_strv *said);
 void sk_service_after_uninit(const char *worktree);
 

@@ -12,6 +12,18 @@
 
 #define PREVIEW 10 /* items shown before a question */
 
+json_t *sk_texts_json(const struct sk_strv *v)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < v->n; i++)
+		if (json_array_append_new(list, sk_json_text(v->item[i])) != 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	return list;
+}
+
 json_t *sk_json_add(json_t *object, const char *key, json_t *value)
 {
 	if (json_object_set_new_nocheck(object, key, value) != 0) { /* took `value` all the same */

@@ -12,6 +12,8 @@
 json_t *sk_entry_json(const struct sk_repo *repo, const struct sk_entry *e, bool is_new);
 /* "hourly, daily" as a list. */
 json_t *sk_words_json(unsigned reason);
+/* All strings of a list. */
+json_t *sk_texts_json(const struct sk_strv *v);
 /* Adds to an object and drops the reference, as json_object_set_new; NULL `object` stays NULL. */
 json_t *sk_json_add(json_t *object, const char *key, json_t *value);
 

@@ -8,11 +8,6 @@
 #include "lint/lint_parts.h"
 #include "lint/secrets.h"
 
-#define IGNORE_FILE ".gitleaksignore"
-#define REMEDY                                                                                     \
-	"take it out and load it from the environment or a secret store; if it was ever pushed, "  \
-	"revoke it"
-
 enum { IGNORE_MAX = 1 << 20 };
 
 struct seen { /* one value in one file is told once, however many commits carry it */
@@ -31,43 +26,12 @@ struct check {
 static int load_ignored(struct check *c)
 {
 	struct sk_buf text = SK_BUF_INIT;
-	char *save = NULL, *line;
-	int rc = sk_read_file(c->l->repo->wtfd, IGNORE_FILE, IGNORE_MAX, &text);
+	int rc = sk_read_file(c->l->repo->wtfd, SK_EXCUSES_FILE, IGNORE_MAX, &text);
 
 	if (rc == SK_ENO)
 		return 0;
-	if (rc)
-		return sk_error_prefix(rc, IGNORE_FILE);
-	line = text.len ? strtok_r(text.ptr, "\r\n", &save) : NULL;
-	for (; !rc && line; line = strtok_r(NULL, "\r\n", &save)) {
-		size_t n = strlen(line);
-
-		while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
-			line[--n] = '\0';
-		if (n && *line != '#')
-			rc = sk_strv_add(&c->ignored, line);
-	}
+	rc = rc ? sk_error_prefix(rc, SK_EXCUSES_FILE) : sk_excuses_read(&text, &c->ignored);
 	sk_buf_free(&text);
-	return rc;
-}
-
-/* FILE:RULE:LINE, or with COMMIT: before it, as gitleaks writes its fingerprints. */
-static int is_ignored(const struct check *c, const char *path, const char *commit,
-                      const struct sk_secret *s, bool *out)
-{
-	struct sk_buf print = SK_BUF_INIT;
-	size_t skip;
-	int rc;
-
-	if (commit)
-		(void)sk_buf_addf(&print, "%s:", commit);
-	skip = print.len;
-	(void)sk_buf_addf(&print, "%s:%s:%u", path, s->rule, s->line);
-	rc = sk_buf_ok(&print);
-	if (!rc)
-		*out = sk_strv_has(&c->ignored, print.ptr) ||
-		       sk_strv_has(&c->ignored, print.ptr + skip);
-	sk_buf_free(&print);
 	return rc;
 }
 
@@ -90,34 +54,25 @@ static int first_time(struct check *c, const char *path, const struct sk_secret 
 	return 0;
 }
 
-static uint32_t column_of(const char *text, size_t offset)
-{
-	size_t from = offset;
-
-	while (from && text[from - 1] != '\n')
-		from--;
-	return (uint32_t)(offset - from + 1);
-}
-
 static int report(struct check *c, const struct sk_lint_file *f, const char *commit,
                   const struct sk_secret *s, const struct sk_buf *text)
 {
 	struct sk_found_at at = { .path = f->path,
 		                  .line = s->line,
-		                  .column = column_of(text->ptr, s->offset),
+		                  .column = sk_column_of(text->ptr, s->offset),
 		                  .commit = commit,
 		                  .text = text->ptr,
 		                  .len = text->len };
 	char rule[80];
 	bool ignored = false, first = false;
-	int rc = is_ignored(c, f->path, commit, s, &ignored);
+	int rc = sk_excuses_have(&c->ignored, f->path, commit, s, &ignored);
 
 	if (!rc && !ignored)
 		rc = first_time(c, f->path, s, text->ptr, &first);
 	if (rc || !first)
 		return rc;
 	(void)snprintf(rule, sizeof rule, "secret-%s", s->rule);
-	return sk_lint_report(c->l->out, rule, SK_LINT_BLOCK, &at, REMEDY,
+	return sk_lint_report(c->l->out, rule, SK_LINT_BLOCK, &at, SK_SECRET_REMEDY,
 	                      commit ? "%s (%zu bytes) was committed" : "%s (%zu bytes)", s->title,
 	                      s->len);
 }

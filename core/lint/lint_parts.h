@@ -4,6 +4,7 @@
 
 #include "base/oid.h"
 #include "lint/lint.h"
+#include "lint/report.h"
 
 enum { SK_LINT_FILE_MAX = 200 << 20 }; /* bytes; what is larger cannot be inspected */
 
@@ -69,21 +70,6 @@ struct sk_words_at {
 };
 int sk_lint_grep(const struct sk_linting *l, const struct sk_strv *words, struct sk_words_at *out);
 void sk_words_at_clear(struct sk_words_at *words);
-
-struct sk_found_at {
-	const char *path;
-	uint32_t line, column;
-	const char *commit; /* NULL: none */
-	const char *text;   /* the file's bytes, for "sk:ignore"; NULL: none */
-	size_t len;
-	uint32_t last_line; /* of what is judged; 0: line */
-};
-
-/* Adds one finding, unless a comment beside it says "sk:ignore RULE" and why; one without a reason
- * is a finding itself. */
-int sk_lint_report(struct sk_findings *out, const char *rule, enum sk_severity severity,
-                   const struct sk_found_at *at, const char *remedy, const char *fmt, ...)
-        SK_PRINTF(6, 7);
 
 int sk_lint_secrets(struct sk_linting *l);
 int sk_lint_migrations(struct sk_linting *l);

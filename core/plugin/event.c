@@ -325,6 +325,12 @@ bool sk_plugins_want(struct sk_repo *repo, uint32_t kind)
 	return any;
 }
 
+bool sk_plugin_check(json_t *check, const char **name, const char **status, const char **detail)
+{
+	return json_unpack(check, "{s:s, s:s, s:s}", "name", name, "status", status, "detail",
+	                   detail) == 0;
+}
+
 void sk_plugin_answers_clear(struct sk_plugin_answers *answers)
 {
 	json_decref(answers->findings);

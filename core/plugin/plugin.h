@@ -115,6 +115,8 @@ struct sk_plugin_answers {
  * `out` may be NULL.  Whether there was any. */
 bool sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
                       struct sk_plugin_answers *out);
+/* One of `checks`, taken apart; the strings are its own.  False: it is none. */
+bool sk_plugin_check(json_t *check, const char **name, const char **status, const char **detail);
 void sk_plugin_answers_clear(struct sk_plugin_answers *answers);
 /* "before-commit"; NULL when there is no such event. */
 const char *sk_plugin_event_name(uint32_t kind);

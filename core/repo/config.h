@@ -24,6 +24,9 @@ struct sk_config {
 		int64_t interval_ms;
 		struct sk_strv paths, exclude, include_ignored; /* comma separated in the file */
 		uint64_t max_file_size;                         /* bytes; 0: no limit */
+		/* said by the project's own file, which the user has not accepted: worth telling
+		 * when it leaves out what git tracks */
+		bool paths_by_project, exclude_by_project;
 	} backup;
 	struct sk_retention retention;
 	struct {

@@ -46,10 +46,17 @@ static const struct sk_key table[] = {
 	{ "migrations", "paths", SK_KEY_LIST, SK_MAY_SET, AS_TEXT, NULL },
 	{ "health", "database", SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL },
 	{ "health", "application", SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL },
+	{ "health", "timeout", SK_KEY_TIME, SK_MAY_NOT, AS_TEXT, "10s" },
 	{ "health", "min_free", SK_KEY_SIZE, SK_MAY_RAISE, AS_TEXT, "1G" },
 	{ "health", "max_age", SK_KEY_TIME, SK_MAY_SHORTEN, AS_TEXT, "1h" },
 	{ "release", "include", SK_KEY_LIST, SK_MAY_NOT, AS_TEXT, "**" },
 	{ "release", "exclude", SK_KEY_LIST, SK_MAY_ADD, AS_TEXT, "*.log, tmp/**" },
+	{ "vault", "interval", SK_KEY_TIME, SK_MAY_NOT, AS_TEXT, "15m" },
+	{ "vault", "every", SK_KEY_COUNT, SK_MAY_NOT, AS_TEXT, "0" },
+	{ "vault", "prune", SK_KEY_BOOL, SK_MAY_NOT, AS_TEXT, "false" },
+	{ "vault", "private", SK_KEY_BOOL, SK_MAY_NOT, AS_TEXT, "false" },
+	{ "vault", "tags", SK_KEY_BOOL, SK_MAY_NOT, AS_TEXT, "false" },
+	{ "vault", "url", SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL }, /* [vault "NAME"] */
 	{ "plugins", "enable", SK_KEY_LIST, SK_MAY_NOT, AS_TEXT,
 	  "chat-export, feature-flag, config-backup" },
 	{ "plugins", "folder", SK_KEY_TEXT, SK_OWN_ONLY, AS_TEXT, NULL },
@@ -100,8 +107,9 @@ const struct sk_key *sk_key_find(const char *section, const char *name, struct s
 		return NULL;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		const struct sk_key *k = &table[i];
-		bool named =
-		        strcmp(k->section, "component") == 0 || strcmp(k->section, "plugin") == 0;
+		bool named = strcmp(k->section, "component") == 0 ||
+		             strcmp(k->section, "plugin") == 0 ||
+		             (strcmp(k->section, "vault") == 0 && strcmp(k->name, "url") == 0);
 
 		if (strlen(k->section) != word || strncmp(k->section, section, word) != 0 ||
 		    named != (of != NULL))
@@ -402,6 +410,10 @@ int sk_key_set(struct sk_config *config, const struct sk_key *key, const char *f
 	if (rc)
 		goto out;
 	if (key->offset >= 0) {
+		if (key->offset == AT(backup.paths))
+			config->backup.paths_by_project = untrusted;
+		if (key->offset == AT(backup.exclude))
+			config->backup.exclude_by_project = untrusted;
 		store_field(config, key, &v);
 		goto out;
 	}

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "repo/copies.h"
 #include "repo/discover.h"
 #include "repo/git2_memory.h"
 #include "repo/trust.h"
@@ -356,6 +357,18 @@ int sk_repo_head(const struct sk_repo *repo, struct sk_oid *oid, char **branch)
 	return 0;
 }
 
+static int read_other_copy(const struct sk_repo *repo, const struct sk_oid *oid,
+                           git_odb_object **out)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	int rc = sk_buf_addf(&path, "%s/objects", repo->commondir);
+
+	if (!rc)
+		rc = sk_copies_read(path.ptr, oid, out);
+	sk_buf_free(&path);
+	return rc;
+}
+
 int sk_repo_read(const struct sk_repo *repo, const struct sk_oid *oid, git_odb_object **out)
 {
 	git_odb_object *object;
@@ -370,8 +383,9 @@ int sk_repo_read(const struct sk_repo *repo, const struct sk_oid *oid, git_odb_o
 	git_odb_free(odb);
 	if (err == GIT_ENOTFOUND)
 		return sk_error(SK_EDAMAGED, "object %s is missing", sk_oid_str(oid));
-	if (err < 0)
-		return sk_error_git(SK_EDAMAGED, "object %s cannot be read", sk_oid_str(oid));
+	if (err < 0 && read_other_copy(repo, oid, &object))
+		return sk_error(SK_EDAMAGED, "object %s is damaged (git sk verify --repair)",
+		                sk_oid_str(oid));
 	*out = object;
 	return 0;
 }

@@ -336,6 +336,24 @@ static int keep_present(struct build *b, const struct sk_index *now, const struc
 	return rc;
 }
 
+/* What is only meant to be added (git add -N) has the id of the empty blob, and git wants that to
+ * be there; no backup holds it. */
+static int ensure_empty_blob(const struct build *b)
+{
+	git_odb *odb = NULL;
+	git_oid oid;
+	bool any = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < b->n && !any; i++)
+		any = b->e[i].flags & SK_IE_INTENT_TO_ADD;
+	if (any && (git_repository_odb(&odb, b->repo->git) < 0 ||
+	            git_odb_write(&oid, odb, "", 0, GIT_OBJECT_BLOB) < 0))
+		rc = sk_error_git(SK_EIO, "cannot write the empty blob");
+	git_odb_free(odb);
+	return rc;
+}
+
 int sk_index_build(const struct sk_repo *repo, const struct sk_entry *entry,
                    const struct sk_strv *paths, const struct sk_meta *meta, struct sk_buf *out,
                    bool *same)
@@ -353,6 +371,8 @@ int sk_index_build(const struct sk_repo *repo, const struct sk_entry *entry,
 		rc = sk_index_read("", &now); /* damaged: it is about to be replaced */
 	if (!rc && paths)
 		rc = keep_present(&b, now, paths);
+	if (!rc)
+		rc = ensure_empty_blob(&b);
 	if (!rc)
 		rc = serialise(&b, now, out);
 	if (!rc)

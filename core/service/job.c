@@ -1,5 +1,6 @@
-/* Backups in child processes.  The child is a fork of the service, not a new program: it has
- * libgit2 started and the program loaded, which is most of what a small backup takes. */
+/* Backups, and pushes to vaults, in child processes.  The child is a fork of the service, not a new
+ * program: it has libgit2 started and the program loaded, which is most of what a small backup
+ * takes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -46,7 +47,8 @@ static void become_job(const struct sk_service *s, const struct sk_site *site, c
 /* What else a client may ask for leaves the changes at hand as unsaved as they were. */
 static bool saves(const char *event)
 {
-	static const char *const others[] = { "tips", "tips-again", "impact", "impact-again" };
+	static const char *const others[] = { "tips",         "tips-again", "impact",
+		                              "impact-again", "vault",      "vault-now" };
 
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (strcmp(event, others[i]) == 0)
@@ -54,8 +56,8 @@ static bool saves(const char *event)
 	return true;
 }
 
-int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, const char *command,
-                 bool guard, struct sk_job **out)
+static int start(struct sk_service *s, struct sk_site *site, const char *event, const char *command,
+                 bool guard, bool aside, struct sk_job **out)
 {
 	struct sk_job *job = calloc(1, sizeof *job);
 	struct sk_service_hint hint;
@@ -67,15 +69,19 @@ int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, 
 		free(job);
 		return sk_error_errno(SK_EIO, "cannot start a backup");
 	}
-	sk_site_hint(site, &hint);
+	if (aside)
+		hint = (struct sk_service_hint){ .changed = NULL };
+	else
+		sk_site_hint(site, &hint);
 	job->src = (struct sk_source){ SK_SRC_JOB, ends[0] };
 	job->site = site;
 	job->guard = guard;
+	job->aside = aside;
 	job->saves = saves(event);
 	job->hinted = hint.changed || (guard && hint.unchanged);
 	job->stir = site->watch ? sk_watch_stir(site->watch, NULL) : 0;
 	job->seq = site->watch ? sk_watch_seq(site->watch) : 0;
-	job->deadline = sk_clock_ms() + SK_JOB_MS;
+	job->deadline = sk_clock_ms() + (aside ? SK_PUSH_MS : SK_JOB_MS);
 	(void)snprintf(job->event, sizeof job->event, "%s", event);
 	(void)fcntl(ends[1], F_SETFL, 0);
 	rc = sk_service_poll(s, &job->src, EPOLLIN);
@@ -100,11 +106,28 @@ int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, 
 		sk_watch_soft_done(site->watch);
 	job->next = s->jobs;
 	s->jobs = job;
+	*out = job;
+	if (aside) {
+		s->push = job;
+		return 0;
+	}
 	s->n_jobs += !guard;
 	s->n_guards += guard;
 	site->job = job;
-	*out = job;
 	return 0;
+}
+
+int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, const char *command,
+                 bool guard, struct sk_job **out)
+{
+	return start(s, site, event, command, guard, false, out);
+}
+
+int sk_job_push(struct sk_service *s, struct sk_site *site, bool now)
+{
+	struct sk_job *job;
+
+	return start(s, site, now ? "vault-now" : "vault", "", false, true, &job);
 }
 
 void sk_job_read(struct sk_service *s, struct sk_job *job)
@@ -140,12 +163,21 @@ static void end_job(struct sk_service *s, struct sk_job *job, int st)
 		job->src.fd = -1;
 	}
 	if (WIFSIGNALED(st))
-		(void)sk_buf_addf(&job->said, "git sk: the backup %s by signal %d\n",
+		(void)sk_buf_addf(&job->said, "git sk: the %s %s by signal %d\n",
+		                  job->aside ? "push" : "backup",
 		                  job->killed ? "took too long and was ended" : "was ended",
 		                  WTERMSIG(st));
 	while (*at != job)
 		at = &(*at)->next;
 	*at = job->next;
+	if (job->aside) {
+		s->push = NULL;
+		if (job->site)
+			sk_site_pushed(job->site, job, status);
+		sk_buf_free(&job->said);
+		free(job);
+		return;
+	}
 	s->n_jobs -= !job->guard;
 	s->n_guards -= job->guard;
 	if (job->site) {
@@ -177,7 +209,8 @@ int64_t sk_jobs_tick(struct sk_service *s, int64_t now)
 	int64_t next = SK_NEVER;
 
 	for (struct sk_job *job = s->jobs; job; job = job->next) {
-		if (now >= job->deadline) {
+		/* whoever stops the service does not wait for a push: the next one goes on */
+		if (now >= job->deadline || (s->stopping && job->aside && !job->killed)) {
 			(void)kill(-job->pid, job->killed ? SIGKILL : SIGTERM);
 			job->killed = true;
 			job->deadline = now + 5000;

@@ -24,7 +24,8 @@ struct sk_service_host {                       /* what the rooms above do for it
 	int (*remember)(const char *worktree); /* puts one on it */
 	int (*forget)(const char *worktree);   /* takes one off it */
 	/* In a child process of its own, standing in the working tree.  `event`: "watch",
-	 * "schedule", "guard" or the name of a git hook; "tips" and "impact" make no backup.
+	 * "schedule", "guard" or the name of a git hook; "tips" and "impact" make no backup;
+	 * "vault" and "vault-now" push to the vaults that are due, or to all that are automatic.
 	 * The exit status. */
 	int (*backup)(const char *event, const struct sk_service_hint *hint);
 	/* Whether something wants to be called every backup.interval, changes or not; or NULL. */

@@ -13,9 +13,10 @@
 #define SK_NEVER INT64_MAX
 #define SK_SITES_MAX 4096
 #define SK_CONNS_MAX 64
-#define SK_JOBS_MAX 2    /* backups at a time that nobody waits for */
-#define SK_GUARDS_MAX 8  /* and those that a git command waits for */
-#define SK_JOB_MS 600000 /* a backup that takes longer is ended */
+#define SK_JOBS_MAX 2       /* backups at a time that nobody waits for */
+#define SK_GUARDS_MAX 8     /* and those that a git command waits for */
+#define SK_JOB_MS 600000    /* a backup that takes longer is ended */
+#define SK_PUSH_MS 43200000 /* and a push to a vault: it may be the first, over a thin line */
 
 struct sk_service;
 
@@ -47,6 +48,7 @@ struct sk_job {
 	pid_t pid;
 	char event[32];
 	bool guard;         /* somebody waits for it */
+	bool aside;         /* a push to a vault: no backup waits for its end */
 	bool saves;         /* its end means that all is saved */
 	bool hinted;        /* it looks at what changed alone */
 	uint64_t stir, seq; /* of the site's watcher when it began */
@@ -94,6 +96,11 @@ struct sk_site { /* one working tree */
 	int64_t whole;   /* when the last one was that looked at everything */
 	time_t last;     /* the same by the calendar; 0 */
 	struct sk_job *job;
+	int64_t push_every;  /* ms between pushes to vaults; < 0: there is none */
+	unsigned push_after; /* or after so many backups; 0: by time alone */
+	unsigned unpushed;   /* backups since the last one */
+	int64_t push_at;     /* when the next is due; 0: nothing is new */
+	int64_t push_wait;   /* after a failure, doubled by each; 0 */
 };
 
 struct sk_service {
@@ -112,6 +119,7 @@ struct sk_service {
 	int64_t deaf_until; /* for want of descriptors; 0: until one of ours ends */
 	struct sk_job *jobs;
 	size_t n_jobs, n_guards;
+	struct sk_job *push; /* to a vault: one at a time */
 	time_t started;
 	int64_t began, idle_exit, active;
 	bool stopping;
@@ -141,11 +149,15 @@ bool sk_site_unchanged(struct sk_site *site);
 /* Its job has looked at nothing yet: what happened until now will be in its backup. */
 void sk_site_begin(struct sk_site *site);
 void sk_site_hint(struct sk_site *site, struct sk_service_hint *out);
+/* The push to its vaults ended. */
+void sk_site_pushed(struct sk_site *site, const struct sk_job *job, int status);
 void sk_site_trouble(struct sk_site *site, const char *fmt, ...) SK_PRINTF(2, 3);
 
 /* job.c */
 int sk_job_start(struct sk_service *s, struct sk_site *site, const char *event, const char *command,
                  bool guard, struct sk_job **out);
+/* A push to the site's vaults, beside its backups. */
+int sk_job_push(struct sk_service *s, struct sk_site *site, bool now);
 void sk_job_read(struct sk_service *s, struct sk_job *job);
 void sk_jobs_reap(struct sk_service *s);
 int64_t sk_jobs_tick(struct sk_service *s, int64_t now);

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "service/service_parts.h"
+#include "store/vault.h"
 
 #define CONSTANT_MS 10000 /* under constant writing, a backup so often */
 #define RETRY_MS 60000
@@ -25,6 +26,9 @@
 #define ECHOES 3
 #define ECHO_MS 200 /* so soon after a backup it still counts as while it was made */
 #define ECHO_MOST_MS 300000
+#define PUSH_SOON_MS 60000 /* after a start: what was not pushed before the last end */
+#define PUSH_RETRY_MS 300000
+#define PUSH_RETRY_MOST_MS 3600000
 
 struct sk_site *sk_site_find(struct sk_service *s, const char *worktree)
 {
@@ -58,8 +62,10 @@ static bool setting_off(const struct sk_config *config, const char *key)
 	             strcmp(v, "0") == 0);
 }
 
-static void take_settings(struct sk_site *site, const struct sk_config *config)
+static void take_settings(struct sk_site *site, const struct sk_repo *repo)
 {
+	const struct sk_config *config = repo->config;
+	const char *after = sk_config_get(config, "vault.every");
 	const char *debounce = sk_config_get(config, "watch.debounce");
 	int64_t ms;
 
@@ -67,6 +73,8 @@ static void take_settings(struct sk_site *site, const struct sk_config *config)
 	site->debounce = 500;
 	if (debounce && sk_parse_duration(debounce, &ms) == 0 && ms >= 0)
 		site->debounce = ms > CONSTANT_MS ? CONSTANT_MS : ms;
+	site->push_every = sk_vault_interval(repo);
+	site->push_after = after ? (unsigned)strtoul(after, NULL, 10) : 0;
 }
 
 static uint64_t mix(uint64_t h, uint64_t n) /* FNV-1a, by words */
@@ -77,7 +85,7 @@ static uint64_t mix(uint64_t h, uint64_t n) /* FNV-1a, by words */
 /* What the files of its settings look like: not their content, which a backup reads anyway. */
 static uint64_t settings_print(const struct sk_repo *repo)
 {
-	static const char *const ours[] = { "safekeep.ini", "trust", "no-service" };
+	static const char *const ours[] = { "safekeep.ini", "trust", "no-service", "vault" };
 	struct sk_buf path = SK_BUF_INIT;
 	uint64_t h = 0xcbf29ce484222325ull;
 	char *user = NULL;
@@ -85,7 +93,7 @@ static uint64_t settings_print(const struct sk_repo *repo)
 
 	if (sk_config_user_path(&user))
 		sk_error_clear();
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		sk_buf_clear(&path);
 		if (i == 0)
 			(void)sk_buf_adds(&path, "/etc/safekeep.ini");
@@ -171,7 +179,7 @@ static int open_site(struct sk_service *s, struct sk_site *site)
 	sk_mounts_look(&s->set.mounts);
 	sk_mounts_view(&s->set.mounts, site->worktree, &view);
 	if (!view.local) { /* whoever touches it may hang: children do, we do not */
-		site->interval = REMOTE_MS;
+		site->interval = site->push_every = REMOTE_MS; /* when it has a vault */
 		site->remote = strdup(view.type);
 		return site->remote ? 0 : sk_error_oom();
 	}
@@ -188,7 +196,7 @@ static int open_site(struct sk_service *s, struct sk_site *site)
 		sk_repo_close(repo);
 		return rc;
 	}
-	take_settings(site, repo->config);
+	take_settings(site, repo);
 	site->rounds = s->host->rounds && s->host->rounds(repo);
 	site->settings = settings_print(repo);
 	site->watching = !setting_off(repo->config, "watch.enabled");
@@ -227,6 +235,7 @@ static int settle(struct sk_service *s, struct sk_site *site)
 		return rc;
 	site->opened = site->due = now; /* a backup of what changed while nobody watched */
 	site->retry = rc ? now + RETRY_MS : 0;
+	site->push_at = rc || site->push_every < 0 ? 0 : now + PUSH_SOON_MS;
 	if (rc) {
 		sk_site_trouble(site, "%s", sk_error_message());
 		return 0;
@@ -259,6 +268,7 @@ int sk_site_add(struct sk_service *s, const char *worktree, bool linked, struct 
 	}
 	site->linked = linked;
 	site->interval = REMOTE_MS;
+	site->push_every = -1;
 	site->debounce = 500;
 	site->next = s->sites;
 	s->sites = site;
@@ -279,8 +289,9 @@ void sk_site_remove(struct sk_service *s, struct sk_site *site)
 		at = &(*at)->next;
 	*at = site->next;
 	s->n_sites--;
-	if (site->job)
-		site->job->site = NULL;
+	for (struct sk_job *job = s->jobs; job; job = job->next)
+		if (job->site == site)
+			job->site = NULL;
 	sk_conns_site_gone(s, site);
 	free_site(site);
 }
@@ -509,6 +520,33 @@ static int64_t tick_site(struct sk_service *s, struct sk_site *site, int64_t now
 	return SK_NEVER;
 }
 
+/* A push to its vaults, when one is due and no backup is at work or waits. */
+static int64_t tick_push(struct sk_service *s, struct sk_site *site, int64_t now)
+{
+	bool enough = site->push_after && site->unpushed >= site->push_after && !site->push_wait;
+
+	if (!site->push_at || s->stopping)
+		return SK_NEVER;
+	if (site->push_at > now && !enough)
+		return site->push_at;
+	if (s->jobs)
+		return SK_NEVER; /* the end of them brings us back */
+	if (sk_job_push(s, site, enough)) {
+		site->push_at = now + PUSH_RETRY_MS;
+		return site->push_at;
+	}
+	site->push_at = 0;
+	site->unpushed = 0;
+	return SK_NEVER;
+}
+
+static void backed_up(struct sk_site *site, int64_t now)
+{
+	site->unpushed++;
+	if (site->push_every >= 0 && !site->push_at)
+		site->push_at = now + site->push_every;
+}
+
 int64_t sk_sites_tick(struct sk_service *s, int64_t now)
 {
 	int64_t next = SK_NEVER;
@@ -528,6 +566,9 @@ int64_t sk_sites_tick(struct sk_service *s, int64_t now)
 			continue;
 		}
 		t = tick_site(s, site, now);
+		if (t < next)
+			next = t;
+		t = tick_push(s, site, now);
 		if (t < next)
 			next = t;
 	}
@@ -586,4 +627,26 @@ void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_jo
 	site->full = now;
 	site->last = time(NULL);
 	site->stirred = 0;
+	backed_up(site, now);
+}
+
+void sk_site_pushed(struct sk_site *site, const struct sk_job *job, int status)
+{
+	int64_t now = sk_clock_ms();
+	char line[256];
+
+	if (!status || status == SK_EBUSY) {
+		site->push_wait = 0;
+		if (status && !site->push_at) /* one of them is not due yet */
+			site->push_at = now + site->push_every;
+		return;
+	}
+	last_line(&job->said, line);
+	if (!site->push_wait) /* `git sk status` and `vault list` have the last one */
+		sk_service_log("%s: %s", sk_name(site->worktree),
+		               *line ? line : "the push to a vault failed");
+	site->push_wait = site->push_wait ? site->push_wait * 2 : PUSH_RETRY_MS;
+	if (site->push_wait > PUSH_RETRY_MOST_MS)
+		site->push_wait = PUSH_RETRY_MOST_MS;
+	site->push_at = now + site->push_wait;
 }

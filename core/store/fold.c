@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/proc.h"
 #include "store/cache.h"
 #include "store/pack_look.h"
 #include "store/refs_file.h"
+#include "store/repack.h"
 #include "store/tidy.h"
 
 /* So many packs more than were left the last time, and they are folded: well below the 50 at which
@@ -26,7 +26,6 @@
 #define OBJECTS_MAX 1000000u
 /* Up to this much is searched for deltas; more is copied, with the deltas that it has. */
 #define DELTA_MAX ((uint64_t)4 << 20)
-#define GC_PID_AGE_S (12 * 3600) /* as git has it: an older gc.pid is a forgotten one */
 #define RETRY_S 86400
 
 /* One run. */
@@ -40,32 +39,6 @@ struct fold {
 	struct sk_buf oids; /* in hex, a line each */
 	size_t unlinked;    /* files */
 };
-
-static bool gc_runs(const struct sk_repo *repo)
-{
-	struct stat st;
-	char *path = NULL;
-	bool yes;
-
-	yes = sk_ref_path(repo, "gc.pid", "", &path) ||
-	      (stat(path, &st) == 0 && st.st_mtime > time(NULL) - GC_PID_AGE_S);
-	free(path);
-	return yes;
-}
-
-/* extensions.preciousObjects: nothing may be deleted, whatever it is. */
-static bool is_precious(const struct sk_repo *repo)
-{
-	git_config *cfg = NULL;
-	int yes = 0;
-
-	if (git_repository_config_snapshot(&cfg, repo->git) < 0)
-		return true;
-	if (git_config_get_bool(&yes, cfg, "extensions.preciousobjects") < 0)
-		yes = 0;
-	git_config_free(cfg);
-	return yes;
-}
 
 /* SK_EBUSY: another process is at it. */
 static int begin(struct fold *f)
@@ -173,58 +146,13 @@ static int gather(struct fold *f)
 	return rc;
 }
 
-/* git's words go into the error; `hex` is the new pack, in place and synced. */
 static int pack_objects(struct fold *f, char hex[SK_OID_HEX + 1])
 {
 	uint64_t sum = 0;
-	char *base = NULL;
-	struct sk_buf out = SK_BUF_INIT, err = SK_BUF_INIT;
-	struct sk_oid oid;
-	int rc, status = 0;
 
 	for (size_t i = 0; i < f->n; i++)
 		sum += f->files.item[i].size;
-	rc = sk_ref_path(f->repo, "objects/pack/pack", "", &base);
-	if (!rc) {
-		/* whatever the user's configuration says of splitting, bitmaps or syncing */
-		const char *const argv[] = { "git",
-			                     "--git-dir",
-			                     f->repo->commondir,
-			                     "-c",
-			                     "pack.packSizeLimit=0",
-			                     "-c",
-			                     "pack.writeReverseIndex=false",
-			                     "-c",
-			                     "core.fsync=pack,pack-metadata",
-			                     "-c",
-			                     "core.fsyncMethod=fsync",
-			                     "pack-objects",
-			                     "-q",
-			                     "--index-version=2",
-			                     "--delta-base-offset",
-			                     "--threads=1",
-			                     "--window-memory=64m",
-			                     "--depth=50",
-			                     sum > DELTA_MAX ? "--window=0" : "--window=10",
-			                     base,
-			                     NULL };
-		struct sk_proc proc = { .argv = argv,
-			                .input = f->oids.ptr,
-			                .input_len = f->oids.len,
-			                .output = &out,
-			                .errors = &err };
-
-		rc = sk_proc_run(&proc, &status);
-	}
-	if (!rc && (status || !sk_oid_parse(sk_buf_str(&out), &oid)))
-		rc = sk_error(SK_EIO, "git pack-objects cannot fold packs: %.*s",
-		              (int)strcspn(sk_buf_str(&err), "\n"), sk_buf_str(&err));
-	if (!rc)
-		sk_oid_hex(&oid, hex);
-	sk_buf_free(&out);
-	sk_buf_free(&err);
-	free(base);
-	return rc;
+	return sk_pack_objects(f->repo, &f->oids, sum <= DELTA_MAX, hex);
 }
 
 /* Whether the new pack is whole and has every object of the old ones. */
@@ -364,7 +292,7 @@ int sk_fold(const struct sk_repo *repo, size_t *gone)
 	int rc;
 
 	*gone = 0;
-	if (gc_runs(repo) || is_precious(repo) || !sk_exists(repo->skdir))
+	if (sk_gc_runs(repo) || sk_repo_precious(repo) || !sk_exists(repo->skdir))
 		return 0;
 	rc = begin(&f);
 	if (!rc)

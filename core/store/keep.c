@@ -434,6 +434,28 @@ int sk_keep_record(const struct sk_repo *repo, time_t now)
 	return rc;
 }
 
+int sk_keep_add(const struct sk_repo *repo, const struct sk_keep_list *list)
+{
+	struct sk_buf lines = SK_BUF_INIT;
+	struct held h;
+	long long size;
+	int rc = take(repo, &h);
+
+	for (size_t i = 0; i < list->n && !rc; i++)
+		if (is_commit(repo, &list->line[i].oid))
+			rc = add_line(&lines, &list->line[i].oid, list->line[i].ref,
+			              list->line[i].first, list->line[i].last);
+	if (!rc && lines.len)
+		rc = ensure_ref(repo);
+	if (!rc && lines.len)
+		rc = take_log(repo, &h);
+	if (!rc && lines.len) /* the next record sees that the log has another size */
+		rc = append(repo, &lines, &size);
+	let_go(&h);
+	sk_buf_free(&lines);
+	return rc;
+}
+
 int sk_keep_read(const struct sk_repo *repo, struct sk_keep_list *out)
 {
 	struct sk_keep_list list = { 0 };
@@ -483,7 +505,9 @@ out:
 	return rc;
 }
 
-static int prune(const struct sk_repo *repo, struct held *h, time_t oldest)
+/* Drops what is in `gone`, or, without that, what is older than `oldest` and no tip. */
+static int prune(const struct sk_repo *repo, struct held *h, time_t oldest,
+                 const struct sk_oidset *gone)
 {
 	struct sk_tips tips = { 0 }, file = { 0 };
 	struct sk_keep_list log = { 0 };
@@ -501,8 +525,9 @@ static int prune(const struct sk_repo *repo, struct held *h, time_t oldest)
 		const struct sk_keep_line *l = &log.line[i];
 
 		/* one that the file still has as a tip was never given its last time */
-		if (l->last < oldest && !sk_tips_has(&tips, &l->oid) &&
-		    !sk_tips_has(&file, &l->oid))
+		if (gone ? sk_oidset_has(gone, &l->oid)
+		         : l->last < oldest && !sk_tips_has(&tips, &l->oid) &&
+		                    !sk_tips_has(&file, &l->oid))
 			continue;
 		kept++;
 		rc = add_line(&lines, &l->oid, l->ref, l->first, l->last);
@@ -520,16 +545,26 @@ static int prune(const struct sk_repo *repo, struct held *h, time_t oldest)
 	return rc;
 }
 
-int sk_keep_prune(const struct sk_repo *repo, time_t oldest)
+static int prune_held(const struct sk_repo *repo, time_t oldest, const struct sk_oidset *gone)
 {
 	struct held h;
 	int rc;
 
 	rc = take(repo, &h);
 	if (!rc)
-		rc = prune(repo, &h, oldest);
+		rc = prune(repo, &h, oldest, gone);
 	let_go(&h);
 	return rc;
+}
+
+int sk_keep_prune(const struct sk_repo *repo, time_t oldest)
+{
+	return prune_held(repo, oldest, NULL);
+}
+
+int sk_keep_drop(const struct sk_repo *repo, const struct sk_oidset *gone)
+{
+	return prune_held(repo, 0, gone);
 }
 
 int sk_keep_remove(const struct sk_repo *repo)

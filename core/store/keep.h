@@ -8,6 +8,7 @@
 #define SK_STORE_KEEP_H
 
 #include "repo/repo.h"
+#include "store/oidset.h"
 
 struct sk_keep_line {
 	struct sk_oid oid;
@@ -26,8 +27,12 @@ int sk_keep_record(const struct sk_repo *repo, time_t now);
 /* What is kept. */
 int sk_keep_read(const struct sk_repo *repo, struct sk_keep_list *out);
 void sk_keep_list_free(struct sk_keep_list *list);
+/* Takes up what another repository kept (a vault): the lines whose commits are here. */
+int sk_keep_add(const struct sk_repo *repo, const struct sk_keep_list *list);
 /* Drops what was last seen before `oldest` and is no tip now. */
 int sk_keep_prune(const struct sk_repo *repo, time_t oldest);
+/* Drops what is in `gone` (purge). */
+int sk_keep_drop(const struct sk_repo *repo, const struct sk_oidset *gone);
 /* Takes ref and log away (uninit --purge). */
 int sk_keep_remove(const struct sk_repo *repo);
 

@@ -15,8 +15,10 @@
 
 #include "base/io.h"
 #include "base/proc.h"
+#include "store/distrust.h"
 #include "store/pack_index.h"
 #include "store/packs.h"
+#include "store/tidy.h"
 
 /* Up to here a pack is held in memory: the usual backup is written by one write(2). */
 #define MEMORY_MAX (8u << 20)
@@ -43,6 +45,8 @@ struct sk_packer {
 	size_t n_slots;
 	struct sk_oid *relied;
 	size_t n_relied, cap_relied;
+	struct sk_distrust distrust; /* what the repository has, but not whole */
+	bool alone;                  /* git may be dropping what nothing reaches */
 	bool committed;
 };
 
@@ -65,11 +69,20 @@ int sk_packer_new(const struct sk_repo *repo, struct sk_packer **out)
 		rc = sk_error_git(SK_EDAMAGED, "cannot open the object database");
 		goto fail;
 	}
+	rc = sk_distrust_load(repo, &p->distrust);
+	if (rc)
+		goto fail;
+	p->alone = sk_gc_runs(repo);
 	*out = p;
 	return 0;
 fail:
 	sk_packer_free(p);
 	return rc;
+}
+
+void sk_packer_alone(struct sk_packer *p)
+{
+	p->alone = true;
 }
 
 static size_t slot_of(const struct sk_packer *p, const struct sk_oid *oid)
@@ -282,6 +295,10 @@ int sk_packer_rely(struct sk_packer *p, const struct sk_oid *oid, bool *have)
 
 	if (rc)
 		return rc;
+	if (!found && (p->alone || sk_distrust_has(&p->distrust, oid))) {
+		*have = false;
+		return 0;
+	}
 	found = found || sk_packs_have(packs, oid);
 	if (!found && odb_has(p, oid)) {
 		found = true;
@@ -589,6 +606,7 @@ void sk_packer_free(struct sk_packer *p)
 	if (p->keep)
 		(void)unlink(p->keep);
 	git_odb_free(p->odb);
+	free(p->distrust.oid);
 	sk_packs_free(p->packs);
 	sk_buf_free(&p->mem);
 	(void)pthread_mutex_destroy(&p->lock);

@@ -21,6 +21,10 @@ struct sk_packer;
 
 int sk_packer_new(const struct sk_repo *repo, struct sk_packer **out);
 
+/* From now on nothing is taken for stored because the repository has it: a `git gc` under way may
+ * have looked at the refs already, and deletes what they did not reach then, after the recheck.
+ * So it is from the start while gc.pid is there. */
+void sk_packer_alone(struct sk_packer *p);
 /* Adds one object unless this pack or the repository has it already.  Thread-safe. */
 int sk_packer_add(struct sk_packer *p, enum sk_object_type type, const void *data, size_t len,
                   struct sk_oid *out);

@@ -177,6 +177,23 @@ int sk_pack_files_list(int dir, uint64_t max, struct sk_pack_files *out)
 	return rc;
 }
 
+int sk_pack_names(int dir, struct sk_strv *out)
+{
+	struct names names = { 0 };
+	int rc = read_names(dir, &names);
+
+	for (size_t i = 0; !rc && i < names.n; i++) {
+		char name[STEM + 1];
+
+		if (!(names.item[i].has & (HAS_PACK | HAS_IDX)))
+			continue;
+		(void)snprintf(name, sizeof name, "pack-%s", names.item[i].hex);
+		rc = sk_strv_add(out, name);
+	}
+	free(names.item);
+	return rc;
+}
+
 int sk_idx_open(int dir, const char *hex, struct sk_idx *out)
 {
 	char name[STEM + sizeof ".idx"];

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/oid.h"
 #include "repo/repo.h"
 
@@ -32,6 +33,9 @@ struct sk_idx {
 /* Those with a .pack of at most `max` bytes, an .idx and nothing else, not named by a
  * multi-pack-index; in no order.  Free `item`. */
 int sk_pack_files_list(int dir, uint64_t max, struct sk_pack_files *out);
+
+/* "pack-HEX" of whatever has a .pack or an .idx, sorted, each once. */
+int sk_pack_names(int dir, struct sk_strv *out);
 
 /* SK_ENO when it is gone, SK_EDAMAGED when it cannot be understood. */
 int sk_idx_open(int dir, const char *hex, struct sk_idx *out);

@@ -51,6 +51,12 @@ int sk_ref_read(const struct sk_repo *repo, const char *name, struct sk_oid *out
  * take it too); SK_EBUSY: its lock stayed for a second. */
 int sk_ref_create(const struct sk_repo *repo, const char *name, const struct sk_oid *oid);
 
+/* Moves a ref from `old` (NULL: whatever it is, broken or not there too) to `now`, durable on
+ * return, without a reflog.  SK_EBUSY: it is another by now, or its lock stayed for a second.  A
+ * lock that a crashed replacement by the same id left is taken over: only one may be at it. */
+int sk_ref_replace(const struct sk_repo *repo, const char *name, const struct sk_oid *old,
+                   const struct sk_oid *now);
+
 struct sk_ref_drop {
 	const char *name;
 	const struct sk_oid *old; /* NULL: whatever it is */

@@ -162,6 +162,34 @@ out:
 	return rc;
 }
 
+int sk_ref_replace(const struct sk_repo *repo, const char *name, const struct sk_oid *old,
+                   const struct sk_oid *now)
+{
+	char line[SK_OID_HEX + 2], *lock = NULL, *path = NULL;
+	struct sk_oid is;
+	int rc = sk_ref_path(repo, name, "", &path);
+
+	sk_oid_hex(now, line);
+	memcpy(line + SK_OID_HEX, "\n", 2);
+	if (!rc)
+		rc = take_lock(repo, name, line, true, &lock);
+	if (!rc && old) {
+		rc = sk_ref_read(repo, name, &is);
+		if (rc || (!sk_oid_eq(&is, old) && !sk_oid_eq(&is, now)))
+			rc = sk_error(SK_EBUSY, "'%s' was changed meanwhile; try again",
+			              sk_name(name));
+	}
+	if (!rc && rename(lock, path) < 0)
+		rc = sk_error_errno(SK_EIO, "cannot write the ref '%s'", sk_name(name));
+	if (rc && lock)
+		(void)unlink(lock);
+	else if (!rc)
+		rc = sync_parent_of(path);
+	free(lock);
+	free(path);
+	return rc;
+}
+
 /* A loose ref that git cannot read it cannot delete either (git 2.39: "reference broken"). */
 int sk_ref_drop_broken(const struct sk_repo *repo, const char *name)
 {

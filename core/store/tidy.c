@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/fold.h"
 #include "store/refs_file.h"
 #include "store/refs_pack.h"
+
+#define GC_PID_AGE_S (12 * 3600) /* as git has it: an older gc.pid is a forgotten one */
 
 int sk_tidy_lock(const struct sk_repo *repo, int *out)
 {
@@ -27,6 +31,18 @@ int sk_tidy_lock(const struct sk_repo *repo, int *out)
 	else if (fd >= 0)
 		(void)close(fd);
 	return rc;
+}
+
+bool sk_gc_runs(const struct sk_repo *repo)
+{
+	struct stat st;
+	char *path = NULL;
+	bool yes;
+
+	yes = sk_ref_path(repo, "gc.pid", "", &path) ||
+	      (stat(path, &st) == 0 && st.st_mtime > time(NULL) - GC_PID_AGE_S);
+	free(path);
+	return yes;
 }
 
 int sk_tidy_if_due(const struct sk_repo *repo)

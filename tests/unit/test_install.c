@@ -524,6 +524,12 @@ static void test_read_only(void **state)
 	run(s, "test \"$(git config core.hooksPath)\" = \"$(pwd)/.git/sk/hooks\"");
 	uninstall(s);
 	run(s, "chmod 755 .git/hooks; test -z \"$(git config core.hooksPath)\"");
+	/* a disk that is read-only now: all is in its place */
+	(void)install(s, ALL);
+	run(s, "chmod -R a-w .git");
+	assert_int_equal(problems(s), 0);
+	run(s, "chmod -R u+w .git");
+	uninstall(s);
 }
 
 static void test_damaged_record(void **state)

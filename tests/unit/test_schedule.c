@@ -48,6 +48,8 @@ static struct sk_service s;
 static size_t remembered;
 static int result; /* of backups */
 static bool wants_rounds;
+static size_t pushes;
+static int push_result;
 
 static int repos(struct sk_strv *out)
 {
@@ -71,6 +73,8 @@ static int forget(const char *worktree)
 static int backup(const char *event, const struct sk_service_hint *hint)
 {
 	(void)hint;
+	if (strncmp(event, "vault", 5) == 0)
+		return push_result;
 	if (strcmp(event, "watch") != 0 && strcmp(event, "schedule") != 0)
 		return SK_EUSAGE;
 	if (result)
@@ -132,6 +136,7 @@ static size_t started(int64_t *next)
 
 	while (at = sk_sites_tick(&s, sk_clock_ms()), s.jobs || at <= sk_clock_ms()) {
 		n += s.n_jobs;
+		pushes += s.push != NULL;
 		while (s.jobs) {
 			(void)nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
 			sk_jobs_reap(&s);
@@ -516,6 +521,53 @@ static void two_at_a_time(void **state)
 	end();
 }
 
+static size_t pushed(int64_t ahead)
+{
+	pushes = 0;
+	boot_ahead += ahead;
+	(void)started(NULL);
+	return pushes;
+}
+
+static void pushes_follow_backups(void **state)
+{
+	struct sk_site *site;
+
+	(void)state;
+	enabled("vaults", "[backup]\\ninterval = 1m\\n[watch]\\nenabled = false\\n[vault]\\n"
+	                  "interval = 10m\\nevery = 5\\n[vault \"v\"]\\nurl = /x\\n");
+	begin();
+	site = add("vaults");
+	assert_int_equal(site->push_every, 10 * MINUTE);
+	assert_int_equal(pushed(0), 0);
+	assert_int_equal(pushed(MINUTE), 1); /* what the last service left */
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pushed(MINUTE), 0);
+	assert_int_equal(pushed(MINUTE), 1); /* the fifth backup */
+	site->push_after = 0;
+	assert_int_equal(pushed(MINUTE), 0);
+	assert_int_equal(pushed(9 * MINUTE), 0);
+	assert_int_equal(pushed(MINUTE), 1);
+	/* away: again after five minutes, then ten, and so on to an hour */
+	push_result = SK_EIO;
+	assert_int_equal(pushed(MINUTE), 0);
+	assert_int_equal(pushed(10 * MINUTE), 1);
+	assert_int_equal(pushed(4 * MINUTE), 0);
+	assert_int_equal(pushed(MINUTE), 1);
+	assert_int_equal(pushed(9 * MINUTE), 0);
+	assert_int_equal(pushed(MINUTE), 1);
+	for (int i = 0; i < 8; i++)
+		(void)pushed(HOUR);
+	assert_int_equal(pushed(59 * MINUTE), 0);
+	push_result = 0;
+	assert_int_equal(pushed(MINUTE), 1);
+	/* nothing new: nothing to do */
+	site->interval = -1;
+	assert_int_equal(pushed(HOUR), 0);
+	assert_int_equal(pushed(DAY), 0);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -533,6 +585,7 @@ int main(void)
 		cmocka_unit_test(one_that_cannot_be_opened_is_tried_again),
 		cmocka_unit_test(a_main_working_tree_is_remembered),
 		cmocka_unit_test(two_at_a_time),
+		cmocka_unit_test(pushes_follow_backups),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,4 +1,4 @@
-#include "command/status.h"
+#include "health/status.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "command/print.h"
 #include "hooks/install.h"
-#include "plugin/plugin.h"
+#include "repo/ignore.h"
+#include "repo/index.h"
 #include "service/service.h"
 #include "store/budget.h"
 
@@ -36,7 +36,7 @@ static int problem(struct sk_status *f, const char *fmt, ...)
 
 /* Where backups go */
 
-static int look_at_room(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_room(struct sk_repo *repo, struct sk_status *f)
 {
 	struct sk_buf size = SK_BUF_INIT;
 	struct statvfs fs;
@@ -52,6 +52,7 @@ static int look_at_room(const struct sk_repo *repo, struct sk_status *f)
 	if (statvfs(repo->commondir, &fs) < 0)
 		return 0;
 	room = (uint64_t)(geteuid() ? fs.f_bavail : fs.f_bfree) * fs.f_frsize;
+	f->room = room;
 	if (room >= LITTLE_SPACE)
 		return 0;
 	rc = sk_add_size(&size, room);
@@ -112,6 +113,69 @@ static int look_at_hooks(struct sk_repo *repo, struct sk_status *f)
 		                "'git sk uninit' and 'git sk init'");
 	if (!rc && f->guard_on && !repo->config->guard.enabled)
 		rc = problem(f, "the guard is off by the setting guard.enabled");
+	return rc;
+}
+
+static int left_out(const struct sk_repo *repo, const struct sk_index *index, struct sk_buf *out)
+{
+	const struct sk_strv *paths = &repo->config->backup.paths;
+	bool all = paths->n == 1 && strcmp(paths->item[0], ".") == 0;
+	struct sk_patterns *in = NULL, *ex = NULL;
+	const char *first = NULL;
+	size_t n = 0;
+	int rc = all ? 0 : sk_patterns_new(paths, false, &in);
+
+	if (!rc)
+		rc = sk_patterns_new(&repo->config->backup.exclude, false, &ex);
+	for (size_t i = 0; i < index->n && !rc; i++) {
+		const struct sk_index_entry *e = &index->entry[i];
+
+		if ((all || sk_patterns_match(in, e->path, e->path_len, false)) &&
+		    !sk_patterns_match(ex, e->path, e->path_len, false))
+			continue;
+		first = first ? first : e->path;
+		n++;
+	}
+	if (!rc && n)
+		rc = sk_buf_addf(
+		        out,
+		        "the project's own .safekeep.ini keeps %zu of %zu tracked files "
+		        "out of backups, %s first; accept that with 'git sk trust', or set "
+		        "[backup] paths and exclude in %s/safekeep.ini",
+		        n, index->n, sk_name(first), repo->skdir);
+	sk_patterns_free(in);
+	sk_patterns_free(ex);
+	return rc;
+}
+
+int sk_status_left_out(const struct sk_repo *repo, struct sk_buf *out)
+{
+	struct sk_index *index = NULL;
+	char *path = NULL;
+	int rc;
+
+	if (!repo->config->backup.paths_by_project && !repo->config->backup.exclude_by_project)
+		return 0;
+	rc = sk_repo_index_path(repo, &path);
+	if (!rc && sk_index_read(path, &index)) {
+		sk_error_clear(); /* then nobody knows what is tracked */
+		index = NULL;
+	}
+	if (!rc && index)
+		rc = left_out(repo, index, out);
+	sk_index_free(index);
+	free(path);
+	return rc;
+}
+
+static int look_at_settings(struct sk_repo *repo, struct sk_status *f)
+{
+	struct sk_buf text = SK_BUF_INIT;
+	int rc = sk_status_left_out(repo, &text);
+
+	if (!rc && text.len)
+		rc = problem(f, "%s", text.ptr);
+	sk_buf_free(&text);
 	for (size_t i = 0; !rc && i < repo->config->problems.n; i++)
 		rc = problem(f, "%s; mend that setting or remove it",
 		             repo->config->problems.item[i]);
@@ -162,7 +226,7 @@ static int take_site(const struct sk_repo *repo, const json_t *all, struct sk_st
 	return rc;
 }
 
-static int look_at_service(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_service(struct sk_repo *repo, struct sk_status *f)
 {
 	struct sk_buf text = SK_BUF_INIT;
 	json_t *all = NULL;
@@ -178,6 +242,8 @@ static int look_at_service(const struct sk_repo *repo, struct sk_status *f)
 	else if (all) {
 		f->service_up = true;
 		f->pid = json_integer_value(json_object_get(all, "pid"));
+		f->watches = json_integer_value(json_object_get(all, "inotify_watches"));
+		f->watches_max = json_integer_value(json_object_get(all, "inotify_limit"));
 		rc = take_site(repo, all, f);
 	}
 	sk_error_clear();
@@ -188,7 +254,7 @@ static int look_at_service(const struct sk_repo *repo, struct sk_status *f)
 
 /* What there is to go back to */
 
-static int look_at_backups(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_backups(struct sk_repo *repo, struct sk_status *f)
 {
 	struct sk_entries revisions = { 0 };
 	int rc = sk_entry_list(repo, SK_BACKUP, repo->worktree_id, &f->backups);
@@ -267,7 +333,7 @@ static int look_at_files(const struct sk_repo *repo, struct sk_status *f)
 	return 0;
 }
 
-static int look_at_disk(const struct sk_repo *repo, struct sk_status *f)
+static int look_at_disk(struct sk_repo *repo, struct sk_status *f)
 {
 	uint64_t budget = repo->config->retention.disk_budget;
 	struct sk_buf text = SK_BUF_INIT;
@@ -292,46 +358,49 @@ static int look_at_disk(const struct sk_repo *repo, struct sk_status *f)
 	return rc;
 }
 
-/* What plugins find wrong, and what went wrong with them. */
 static int look_at_plugins(struct sk_repo *repo, struct sk_status *f)
 {
 	const struct sk_plugin_event event = { .kind = SKP_HEALTH };
-	struct sk_plugin_answers a = { 0 };
+
+	(void)sk_plugins_event(repo, &event, &f->plugins);
+	return sk_plugins_troubles(repo, &f->problems);
+}
+
+/* What plugins find wrong. */
+static int take_plugin_checks(struct sk_status *f)
+{
 	const char *name, *status, *detail;
 	json_t *o;
 	size_t i;
 	int rc = 0;
 
-	(void)sk_plugins_event(repo, &event, &a);
-	json_array_foreach(a.checks, i, o)
+	json_array_foreach(f->plugins.checks, i, o)
 	{
-		if (!rc &&
-		    json_unpack(o, "{s:s, s:s, s:s}", "name", &name, "status", &status, "detail",
-		                &detail) == 0 &&
+		if (!rc && sk_plugin_check(o, &name, &status, &detail) &&
 		    (strcmp(status, "warn") == 0 || strcmp(status, "fail") == 0))
 			rc = problem(f, "%s: %s", name, detail);
 	}
-	sk_plugin_answers_clear(&a);
-	return rc ? rc : sk_plugins_troubles(repo, &f->problems);
+	return rc;
 }
 
 int sk_status_look(struct sk_repo *repo, struct sk_status *f)
 {
-	int rc = look_at_room(repo, f);
+	static int (*const look[SK_TOPICS])(struct sk_repo *, struct sk_status *) = {
+		[SK_ABOUT_DISK] = look_at_room,         [SK_ABOUT_HOOKS] = look_at_hooks,
+		[SK_ABOUT_SETTINGS] = look_at_settings, [SK_ABOUT_SERVICE] = look_at_service,
+		[SK_ABOUT_BACKUPS] = look_at_backups,   [SK_ABOUT_BUDGET] = look_at_disk,
+		[SK_ABOUT_PLUGINS] = look_at_plugins,
+	};
+	int rc = 0;
 
+	for (int i = 0; i < SK_TOPICS && !rc; i++) {
+		f->about[i].from = f->problems.n;
+		rc = look[i](repo, f);
+		f->about[i].to = f->problems.n;
+	}
 	if (!rc)
-		rc = look_at_hooks(repo, f);
-	if (!rc)
-		rc = look_at_service(repo, f);
-	if (!rc)
-		rc = look_at_backups(repo, f);
-	if (!rc)
-		rc = look_at_files(repo, f);
-	if (!rc)
-		rc = look_at_disk(repo, f);
-	if (!rc)
-		rc = look_at_plugins(repo, f);
-	return rc;
+		rc = take_plugin_checks(f);
+	return rc ? rc : look_at_files(repo, f);
 }
 
 void sk_status_clear(struct sk_status *f)
@@ -343,4 +412,5 @@ void sk_status_clear(struct sk_status *f)
 	sk_entries_free(&f->backups);
 	sk_strv_free(&f->displaced);
 	sk_strv_free(&f->problems);
+	sk_plugin_answers_clear(&f->plugins);
 }
