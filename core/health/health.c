@@ -95,9 +95,10 @@ int sk_health_problems(struct sk_look *l, enum sk_topic topic, const char *name,
 
 void sk_health_clear(struct sk_health *h)
 {
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; i < h->n; i++) {
 		free(h->item[i].name);
-	free(h->item[i].detail);
+		free(h->item[i].detail);
+	}
 	free(h->item);
 	*h = (struct sk_health){ 0 };
 }
