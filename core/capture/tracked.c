@@ -108,7 +108,7 @@ static int virtual_folder(struct sk_worker *w, size_t lo, size_t hi, size_t skip
 static int virtual_group(struct sk_worker *w, const struct sk_index *index, size_t skip,
                          const struct sk_group *g, struct sk_node *node, bool *any)
 {
-	*node = (struct sk_node){ .name_len = g->len };
+	*node = (struct sk_node){ .name_len = g->len, .old = SK_STATE_NONE };
 	node->name = sk_arena_copy(&w->arena, g->name, g->len);
 	if (!node->name)
 		return sk_error_oom();
@@ -162,7 +162,9 @@ int sk_virtual(struct sk_worker *w, const struct sk_task *t, const struct sk_gro
 	size_t skip = strlen(space_path(t));
 
 	if (g->lo == g->hi) { /* from a sparse folder's tree: all of it is skip-worktree */
-		*node = (struct sk_node){ .name = g->name, .name_len = g->len };
+		*node = (struct sk_node){ .name = g->name,
+			                  .name_len = g->len,
+			                  .old = SK_STATE_NONE };
 		virtual_leaf(node, g);
 		*any = true;
 		return 0;

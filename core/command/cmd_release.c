@@ -92,8 +92,8 @@ static int say_next(const struct sk_release *r)
 
 	if (!rc) {
 		sk_note("next, with an empty repository at URL:");
-		sk_note("  git -C%s remote add origin URL", dir.ptr);
-		sk_note("  git -C%s push -u origin main %s", dir.ptr, r->version);
+		sk_note("  git -C %s remote add origin URL", dir.ptr);
+		sk_note("  git -C %s push -u origin main %s", dir.ptr, r->version);
 	}
 	sk_buf_free(&dir);
 	return rc;

@@ -248,7 +248,11 @@ static void print_pushed(const struct sk_vault *v, const struct sk_vault_pushed 
 static int push_one(const struct sk_call *call, const struct sk_vault *v, json_t *all)
 {
 	struct sk_vault_pushed p = { .broken = SK_STRV_INIT };
-	int rc = sk_vault_push(call->repo, v, SK_VAULT_ALL | SK_VAULT_WAIT | sk_vault_ask(), &p);
+	int rc;
+
+	if (!v->pushed && isatty(2))
+		sk_note("the first push to %s sends all there is; it may take a while", v->name);
+	rc = sk_vault_push(call->repo, v, SK_VAULT_ALL | SK_VAULT_WAIT | sk_vault_ask(), &p);
 
 	if (call->json) {
 		if (json_array_append_new(all, pushed_json(v, &p, rc)) != 0)

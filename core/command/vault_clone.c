@@ -146,7 +146,9 @@ static int make_repo(struct clone *c)
 {
 	const char *const argv[] = { "git", "init", "-q", "--", c->dir, NULL };
 	struct sk_buf errors = SK_BUF_INIT;
-	struct sk_proc proc = { .argv = argv, .errors = &errors };
+	/* the kind that SafeKeep knows, whatever is usual here */
+	const char *const env[] = { "GIT_DEFAULT_HASH=sha1", "GIT_DEFAULT_REF_FORMAT=files", NULL };
+	struct sk_proc proc = { .argv = argv, .env = env, .errors = &errors };
 	int status = 0, rc = sk_proc_run(&proc, &status);
 
 	if (!rc && status)

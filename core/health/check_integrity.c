@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "health/health_parts.h"
+#include "store/verify.h"
 
 enum { OBJECTS_MAX = 500, PATH_BYTES = 1 << 16, DEPTH_MAX = 1024 };
 #define BYTES_MAX (16u << 20)
@@ -70,58 +71,71 @@ static void write_cursor(const struct sample *s, const char *ref)
 	free(name);
 }
 
-static int read_one(struct sample *s, const struct sk_oid *oid, git_odb_object **out)
+static int read_one(struct sample *s, const struct sk_oid *oid)
 {
 	git_odb_object *object = NULL;
 	int rc = sk_repo_read(s->l->repo, oid, &object);
 
+	if (rc && sk_verify_is_partial(s->l->repo) && !sk_repo_has(s->l->repo, oid)) {
+		sk_error_clear(); /* promised: not here, and not ours to have */
+		return 0;
+	}
 	if (rc)
 		return rc;
 	s->objects++;
 	s->bytes += git_odb_object_size(object);
-	if (out)
-		*out = object;
-	else
-		git_odb_object_free(object);
+	git_odb_object_free(object);
 	return 0;
 }
 
 static int walk(struct sample *s, const struct sk_oid *oid);
 
+/* Folders that the last look went past are not read again. */
+static int enter(struct sample *s, const struct sk_oid *oid)
+{
+	size_t len = s->path.len;
+	int rc = 0;
+
+	if (s->skipping && (strncmp(s->after, s->path.ptr, len) != 0 || s->after[len] != '/'))
+		return 0;
+	if (++s->depth > DEPTH_MAX)
+		return sk_error(SK_EDAMAGED, "folders lie more than %d deep", DEPTH_MAX);
+	rc = walk(s, oid);
+	s->depth--;
+	return rc;
+}
+
+static int take(struct sample *s, const struct sk_oid *oid)
+{
+	int rc;
+
+	if (s->skipping) {
+		s->skipping = strcmp(s->path.ptr, s->after) != 0;
+		return 0;
+	}
+	rc = read_one(s, oid);
+	sk_buf_clear(&s->last);
+	if (!rc)
+		rc = sk_buf_add(&s->last, s->path.ptr, s->path.len);
+	s->full = s->objects >= OBJECTS_MAX || s->bytes >= BYTES_MAX;
+	return rc;
+}
+
+/* After a failure the path stays, for the message. */
 static int one(struct sample *s, const git_tree_entry *e)
 {
 	size_t before = s->path.len;
 	struct sk_oid oid;
-	bool folder = git_tree_entry_type(e) == GIT_OBJECT_TREE;
-	int rc = 0, cmp;
+	int rc;
 
 	if (before)
 		(void)sk_buf_addc(&s->path, '/');
 	rc = sk_buf_adds(&s->path, git_tree_entry_name(e));
 	memcpy(oid.id, git_tree_entry_id(e)->id, SK_OID_RAW);
-	if (!rc && s->skipping &&
-	    !folder) { /* the order of the walk, not of bytes: only equal counts */
-		cmp = strcmp(s->path.ptr, s->after);
-		s->skipping = cmp != 0;
-	} else if (!rc && folder) {
-		size_t len = s->path.len;
-
-		/* folders that the last look went past are not read again */
-		if (!s->skipping ||
-		    (strncmp(s->after, s->path.ptr, len) == 0 && s->after[len] == '/'))
-			rc = ++s->depth > DEPTH_MAX
-			             ? sk_error(SK_EDAMAGED, "folders lie more than %d deep",
-			                        DEPTH_MAX)
-			             : walk(s, &oid);
-		s->depth -= s->depth > 0;
-	} else if (!rc && git_tree_entry_type(e) == GIT_OBJECT_BLOB) {
-		rc = read_one(s, &oid, NULL);
-		if (!rc) {
-			sk_buf_clear(&s->last);
-			rc = sk_buf_add(&s->last, s->path.ptr, s->path.len);
-		}
-		s->full = s->objects >= OBJECTS_MAX || s->bytes >= BYTES_MAX;
-	}
+	if (!rc && git_tree_entry_type(e) == GIT_OBJECT_TREE)
+		rc = enter(s, &oid);
+	else if (!rc && git_tree_entry_type(e) == GIT_OBJECT_BLOB)
+		rc = take(s, &oid);
 	if (!rc)
 		sk_buf_truncate(&s->path, before);
 	return rc;
@@ -131,7 +145,7 @@ static int walk(struct sample *s, const struct sk_oid *oid)
 {
 	git_tree *tree = NULL;
 	git_oid id;
-	int rc = read_one(s, oid, NULL);
+	int rc = read_one(s, oid);
 
 	memcpy(id.id, oid->id, SK_OID_RAW);
 	if (!rc && git_tree_lookup(&tree, s->l->repo->git, &id) < 0)
@@ -145,10 +159,10 @@ static int walk(struct sample *s, const struct sk_oid *oid)
 static int sample_entry(struct sample *s, const struct sk_entry *e)
 {
 	struct sk_oid meta;
-	int rc = read_one(s, &e->tag, NULL);
+	int rc = read_one(s, &e->tag);
 
 	if (!rc && sk_entry_get_oid(e, "Sk-Meta", &meta))
-		rc = read_one(s, &meta, NULL);
+		rc = read_one(s, &meta);
 	return rc ? rc : walk(s, &e->tree);
 }
 

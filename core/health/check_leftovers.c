@@ -95,8 +95,9 @@ static bool is_in(const char *dir, const char *top)
 	return strncmp(dir, top, len) == 0 && (!dir[len] || dir[len] == '/');
 }
 
-/* A git that works here (it may have closed the lock file, and wait for an editor): its id, or 0;
- * -1 when there is one that cannot be looked at. */
+/* A git of ours that works here (it may have closed the lock file, and wait for an editor): its id,
+ * or 0; -1 when there is one that cannot be looked at.  One of another user's makes its lock files
+ * in that user's name. */
 static long git_here(const struct sk_repo *repo)
 {
 	DIR *proc = opendir("/proc");
@@ -105,9 +106,12 @@ static long git_here(const struct sk_repo *repo)
 
 	while (proc && pid <= 0 && (de = readdir(proc))) {
 		char path[300], cwd[PATH_MAX];
+		struct stat st;
 		ssize_t n;
 
-		if (de->d_name[0] < '1' || de->d_name[0] > '9' || !is_git(de->d_name) ||
+		if (de->d_name[0] < '1' || de->d_name[0] > '9' ||
+		    fstatat(dirfd(proc), de->d_name, &st, 0) < 0 ||
+		    (geteuid() && st.st_uid != geteuid()) || !is_git(de->d_name) ||
 		    is_ours(de->d_name))
 			continue;
 		(void)snprintf(path, sizeof path, "/proc/%.20s/cwd", de->d_name);

@@ -394,15 +394,25 @@ static int check_missing(struct sk_releasing *r)
 
 static int count(struct sk_releasing *r)
 {
-	size_t lfs = 0, subst = 0;
+	size_t lfs = 0, subst = 0, changed = 0;
 	char line[200];
 	int rc = 0;
+
+	if (!r->opts->from || strcmp(r->opts->from, "HEAD") == 0)
+		rc = sk_release_changed(r->repo, &changed);
+	if (!rc && changed) {
+		(void)snprintf(line, sizeof line,
+		               "%zu file%s changed here since the commit: not in the release "
+		               "(--from worktree takes them)",
+		               changed, changed == 1 ? "" : "s");
+		rc = sk_strv_add(&r->out->notes, line);
+	}
 
 	for (size_t i = 0; i < r->out->n; i++) {
 		lfs += !r->out->file[i].out && r->out->file[i].lfs && r->out->file[i].size < 1024;
 		subst += !r->out->file[i].out && r->out->file[i].subst;
 	}
-	if (lfs) {
+	if (!rc && lfs) {
 		(void)snprintf(line, sizeof line,
 		               "%zu file%s of git lfs: the release has the pointers; push the "
 		               "contents with 'git lfs push'",

@@ -61,61 +61,82 @@ static bool up(struct sk_buf *path)
 	return true;
 }
 
+/* `next` becomes what is left of the way once `f`, a link in it, was followed. */
+static int through(const struct links *l, const struct sk_release_file *f, struct sk_buf *next)
+{
+	struct sk_buf target = SK_BUF_INIT;
+	int rc = target_of(l, f, &target);
+
+	if (!rc && next->len)
+		rc = sk_buf_addf(&target, "/%s", next->ptr);
+	sk_buf_free(next);
+	*next = target;
+	return rc;
+}
+
+static bool goes_up(const char *way)
+{
+	for (const char *p = way; *p; p += *p == '/') {
+		size_t len = strcspn(p, "/");
+
+		if (len == 2 && strncmp(p, "..", 2) == 0)
+			return true;
+		p += len;
+	}
+	return false;
+}
+
+/* Goes into `name` from the folder `at`; `next` is the way from there. */
+static int step(const struct links *l, const char *name, size_t len, struct sk_buf *at,
+                struct sk_buf *next, int *followed, enum leads *out)
+{
+	const struct sk_release_file *f;
+	int rc;
+
+	if (!at->len && len == 4 && strncmp(name, ".git", 4) == 0) {
+		*out = GIT;
+		return 0;
+	}
+	if (at->len)
+		(void)sk_buf_addc(at, '/');
+	rc = sk_buf_add(at, name, len);
+	f = rc ? NULL : find(l, at->ptr);
+	if (!rc && !f) /* what follows could still lead out: ".." of what is not there */
+		*out = goes_up(sk_buf_str(next)) ? OUT : NOWHERE;
+	if (rc || !f || f->mode != 0120000)
+		return rc;
+	(void)up(at);
+	if (++*followed > STEPS_MAX) {
+		*out = NOWHERE;
+		return 0;
+	}
+	return through(l, f, next);
+}
+
 /* Walks `rest` from the folder `at`; both are used up. */
 static int follow(const struct links *l, struct sk_buf *at, struct sk_buf *rest, enum leads *out)
 {
-	struct sk_buf next = SK_BUF_INIT;
-	int steps = 0, rc = 0;
+	struct sk_buf next = SK_BUF_INIT, swap;
+	int followed = 0, rc = 0;
 
 	*out = IN;
-	while (!rc && rest->len) {
-		size_t len = strcspn(rest->ptr, "/"), skip = len + strspn(rest->ptr + len, "/");
-		const struct sk_release_file *f;
+	while (!rc && rest->len && *out == IN) {
+		const char *name = rest->ptr;
+		size_t len = strcspn(name, "/");
 
-		if (rest->ptr[0] == '/') {
-			*out = OUT;
-			break;
-		}
 		sk_buf_clear(&next);
-		rc = sk_buf_adds(&next, rest->ptr + skip);
-		if (!rc && len == 2 && strncmp(rest->ptr, "..", 2) == 0) {
-			if (!up(at)) {
-				*out = OUT;
-				break;
-			}
-		} else if (!rc && !(len == 1 && rest->ptr[0] == '.')) {
-			if (!at->len && len == 4 && strncmp(rest->ptr, ".git", 4) == 0) {
-				*out = GIT;
-				break;
-			}
-			if (at->len)
-				(void)sk_buf_addc(at, '/');
-			rc = sk_buf_add(at, rest->ptr, len);
-			f = rc ? NULL : find(l, at->ptr);
-			if (!rc && !f) {
-				/* what follows could still lead out: ".." of what is not there */
-				*out = strstr(next.ptr, "..") ? OUT : NOWHERE;
-				break;
-			}
-			if (!rc && f->mode == 0120000) {
-				struct sk_buf target = SK_BUF_INIT;
-
-				(void)up(at);
-				if (++steps > STEPS_MAX)
-					*out = NOWHERE;
-				else
-					rc = target_of(l, f, &target);
-				if (next.len)
-					(void)sk_buf_addf(&target, "/%s", next.ptr);
-				sk_buf_free(&next);
-				next = target;
-				if (*out == NOWHERE)
-					break;
-			}
-		}
-		sk_buf_clear(rest);
-		if (!rc)
-			rc = sk_buf_add(rest, sk_buf_str(&next), next.len);
+		rc = sk_buf_adds(&next, name + len + strspn(name + len, "/"));
+		if (rc)
+			break;
+		if (!len) /* it began with a slash */
+			*out = OUT;
+		else if (len == 2 && strncmp(name, "..", 2) == 0)
+			*out = up(at) ? IN : OUT;
+		else if (len != 1 || *name != '.')
+			rc = step(l, name, len, at, &next, &followed, out);
+		swap = *rest;
+		*rest = next;
+		next = swap;
 	}
 	sk_buf_free(&next);
 	return rc;

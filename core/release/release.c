@@ -128,11 +128,34 @@ static int find_version(struct sk_releasing *r)
 	return rc;
 }
 
+/* The folder that it lies in without links and "..", as people are told it. */
+static int make_plain(char **path)
+{
+	char *slash = strrchr(*path, '/'), *folder, *real, *whole = NULL;
+	int n = 0;
+
+	if (!slash || slash == *path || strcmp(slash, "/.") == 0 || strcmp(slash, "/..") == 0)
+		return 0;
+	folder = strndup(*path, (size_t)(slash - *path));
+	real = folder ? realpath(folder, NULL) : NULL;
+	if (real)
+		n = asprintf(&whole, "%s%s", strcmp(real, "/") == 0 ? "" : real, slash);
+	free(folder);
+	free(real);
+	if (n < 0)
+		return sk_error_oom();
+	if (whole) {
+		free(*path);
+		*path = whole;
+	}
+	return 0;
+}
+
 static int find_place(struct sk_releasing *r)
 {
 	const char *dir = r->opts->dir;
 	char *here = NULL, *p = NULL;
-	int n = -1;
+	int n = -1, rc;
 
 	if (!dir) {
 		n = asprintf(&p, "%s-%s", r->repo->worktree, r->out->version);
@@ -149,7 +172,10 @@ static int find_place(struct sk_releasing *r)
 	while (n > 1 && p[n - 1] == '/')
 		p[--n] = '\0';
 	r->out->dir = p;
-	return sk_release_place(p);
+	rc = make_plain(&r->out->dir);
+	if (rc)
+		return rc;
+	return sk_release_place(r->out->dir);
 }
 
 /* Recording */

@@ -27,6 +27,8 @@ struct sk_releasing {
 
 /* `from` NULL: HEAD.  A backup is made for "worktree". */
 int sk_release_find(struct sk_repo *repo, const char *from, struct sk_release_source *out);
+/* How many tracked files differ from HEAD. */
+int sk_release_changed(const struct sk_repo *repo, size_t *out);
 void sk_release_source_clear(struct sk_release_source *source);
 
 /* All files of the source; then those that stay out are marked. */

@@ -207,6 +207,22 @@ static int from_worktree(struct sk_repo *repo, struct sk_release_source *out)
 	return rc;
 }
 
+/* What a release of HEAD does not have is said, when files differ from it. */
+int sk_release_changed(const struct sk_repo *repo, size_t *out)
+{
+	static const char *const args[] = { "status", "--porcelain",  "-z",
+		                            "-uno",   "--no-renames", NULL };
+	struct sk_buf text = SK_BUF_INIT, errors = SK_BUF_INIT;
+	int status = 0, rc = sk_git_run_index(repo, NULL, args, NULL, &text, &errors, &status);
+
+	*out = 0;
+	for (size_t i = 0; !rc && i < text.len; i++)
+		*out += text.ptr[i] == '\0';
+	sk_buf_free(&text);
+	sk_buf_free(&errors);
+	return rc;
+}
+
 int sk_release_find(struct sk_repo *repo, const char *from, struct sk_release_source *out)
 {
 	struct sk_entry *e = NULL;

@@ -235,7 +235,9 @@ static int settle(struct sk_service *s, struct sk_site *site)
 		return rc;
 	site->opened = site->due = now; /* a backup of what changed while nobody watched */
 	site->retry = rc ? now + RETRY_MS : 0;
-	site->push_at = rc || site->push_every < 0 ? 0 : now + PUSH_SOON_MS;
+	site->push_at = rc || site->push_every < 0        ? 0
+	                : site->push_every < PUSH_SOON_MS ? now + site->push_every
+	                                                  : now + PUSH_SOON_MS;
 	if (rc) {
 		sk_site_trouble(site, "%s", sk_error_message());
 		return 0;

@@ -162,6 +162,7 @@ static int fetch(const struct sk_vault_git *given, const char *shown, const stru
 		                     "--no-prune",
 		                     "--no-recurse-submodules",
 		                     "--no-write-fetch-head",
+		                     "--update-shallow",
 		                     "--no-auto-maintenance",
 		                     "--update-head-ok",
 		                     "--stdin",

@@ -70,6 +70,8 @@ static int make_env(const struct sk_vault_git *g, struct env *e)
 
 	if (!rc)
 		rc = env_add(e, "LANGUAGE", "C");
+	if (!rc) /* of a repository that is made: of our kind */
+		rc = env_add(e, "GIT_DEFAULT_HASH", "sha1");
 	if (!rc && g->repo)
 		rc = env_add(e, "GIT_DIR", g->repo->gitdir);
 	if (g->flags & SK_VAULT_ASK)

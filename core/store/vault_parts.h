@@ -58,9 +58,9 @@ int sk_vault_known_write(const struct sk_repo *repo, const char *name, const str
 
 /* vault_want.c */
 /* What the vault shall have of ours, names below PART, sorted, `newest` among them; without those
- * in `broken`.  SK_ENO: there is nothing yet. */
-int sk_vault_want(const struct sk_repo *repo, const struct sk_vault *vault,
-                  const struct sk_strv *broken, struct sk_refs *out, size_t *withheld);
+ * in `broken`, to which "keep" is added when it cannot be made.  SK_ENO: there is nothing yet. */
+int sk_vault_want(const struct sk_repo *repo, const struct sk_vault *vault, struct sk_strv *broken,
+                  struct sk_refs *out, size_t *withheld);
 /* Whether refs/sk/NAME (here without refs/sk/) is of a plugin's space. */
 bool sk_vault_is_private(const char *name);
 int sk_vault_refs_add(struct sk_refs *refs, const char *name, const struct sk_oid *oid);

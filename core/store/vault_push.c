@@ -30,6 +30,7 @@ struct push {
 	bool loose;   /* that server takes no atomic pushes */
 	bool offline; /* it could not be reached */
 	bool stale;   /* `newest` was not what we left there */
+	bool unsaid;  /* git forgot a ref: the first push from a shallow clone (git 2.39) */
 	bool local;   /* it looks as if our own objects were the trouble */
 	bool swept;   /* locks that a dead git left there were taken away */
 	bool met;     /* it was really spoken to */
@@ -112,6 +113,7 @@ static int read_refusals(struct push *p, const struct sk_buf *said, struct sk_bu
 		if (*line == '!') {
 			p->stale |= memmem(line, len, "/newest\t", 8) &&
 			            memmem(line, len, "(stale info)", 12);
+			p->unsaid |= memmem(line, len, "failed to report", 16) != NULL;
 			if (!memmem(line, len, "atomic", 6) &&
 			    !memmem(line, len, "unpacker error", 14))
 				rc = sk_buf_addf(errors, "\nerror: %.*s\n", (int)len - 2, line + 2);
@@ -322,7 +324,7 @@ static int attempt(struct push *p)
 	struct sk_vault_steps steps = { NULL, 0, 0 };
 	int rc;
 
-	p->stale = p->local = p->offline = false;
+	p->stale = p->unsaid = p->local = p->offline = false;
 	sk_refs_free(&p->want);
 	rc = sk_vault_want(p->repo, p->vault, &p->out->broken, &p->want, &p->out->withheld);
 	if (!rc)
@@ -340,7 +342,7 @@ static int attempts(struct push *p)
 	size_t broken = p->out->broken.n;
 	int rc = attempt(p);
 
-	if (rc && rc != SK_ENO && !p->offline && (!p->whole || p->stale)) {
+	if (rc && rc != SK_ENO && !p->offline && (!p->whole || p->stale || p->unsaid)) {
 		p->whole = true; /* something is not as we remember it */
 		rc = attempt(p);
 	}

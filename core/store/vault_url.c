@@ -134,14 +134,17 @@ static int run_git(const char *folder, const char *const *args, bool *yes)
 	return rc;
 }
 
-/* What a vault needs: our refs must not be hidden there, whatever the user's own settings say; and
- * what it takes in is on the disk before it says so. */
+/* What a vault needs: our refs must not be hidden there, whatever the user's own settings say; what
+ * it takes in is on the disk before it says so, as one pack; and large packs are not written anew
+ * each time that git tidies there. */
 static int make_bare(const char *folder)
 {
 	static const char *const settings[][2] = { { "transfer.hideRefs", "!refs/sk" },
 		                                   { "receive.shallowUpdate", "true" },
+		                                   { "receive.unpackLimit", "1" },
+		                                   { "gc.bigPackThreshold", "512m" },
 		                                   { "core.fsync", "all" } };
-	const char *const init[] = { "init", "-q", "--bare", "--", folder, NULL };
+	const char *const init[] = { "init", "-q", "--bare", "--template=", "--", folder, NULL };
 	int rc = run_git(folder, init, NULL);
 
 	for (size_t i = 0; !rc && i < sizeof settings / sizeof *settings; i++) {

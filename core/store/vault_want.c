@@ -133,8 +133,8 @@ static void leave_out(struct sk_refs *refs, const struct sk_strv *names)
 	refs->n = n;
 }
 
-int sk_vault_want(const struct sk_repo *repo, const struct sk_vault *vault,
-                  const struct sk_strv *broken, struct sk_refs *out, size_t *withheld)
+int sk_vault_want(const struct sk_repo *repo, const struct sk_vault *vault, struct sk_strv *broken,
+                  struct sk_refs *out, size_t *withheld)
 {
 	struct sk_refs want = { 0 };
 	const struct sk_ref *newest;
@@ -156,9 +156,12 @@ int sk_vault_want(const struct sk_repo *repo, const struct sk_vault *vault,
 		              "there is nothing to push yet; make a backup with 'git sk backup'");
 	if (!rc)
 		rc = sk_vault_refs_add(&want, "newest", &top);
-	if (!rc) {
+	if (!rc && !sk_strv_has(broken, "keep")) {
 		rc = sk_vault_keep_make(repo, &keep);
-		rc = rc == SK_ENO ? 0 : rc ? rc : sk_vault_refs_add(&want, "keep", &keep);
+		if (rc == SK_EDAMAGED) /* what is there of it stays as it is */
+			rc = sk_strv_add(broken, "keep");
+		else
+			rc = rc == SK_ENO ? 0 : rc ? rc : sk_vault_refs_add(&want, "keep", &keep);
 	}
 	if (rc) {
 		sk_refs_free(&want);

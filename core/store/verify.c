@@ -121,7 +121,7 @@ static int name_commits(struct sk_verifier *v, const struct sk_keep_list *keep)
 	return rc;
 }
 
-static bool is_partial(const struct sk_repo *repo)
+bool sk_verify_is_partial(const struct sk_repo *repo)
 {
 	git_config *cfg = NULL;
 	git_buf text = { 0 };
@@ -173,7 +173,7 @@ int sk_verify_run(const struct sk_repo *repo, const struct sk_verify_opts *opts,
 		rc = sk_tips_now(repo, 0, &tips);
 	if (rc)
 		goto out;
-	v.partial = is_partial(repo);
+	v.partial = sk_verify_is_partial(repo);
 	leave_wanted(&v);
 	rc = look(&v, &keep, &tips);
 out:

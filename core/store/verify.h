@@ -60,5 +60,7 @@ int sk_verify_run(const struct sk_repo *repo, const struct sk_verify_opts *opts,
                   struct sk_verify *out);
 void sk_verify_clear(struct sk_verify *v);
 bool sk_verify_clean(const struct sk_verify *v);
+/* A partial clone: what is not here at all may be promised by a remote. */
+bool sk_verify_is_partial(const struct sk_repo *repo);
 
 #endif

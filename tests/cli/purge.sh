@@ -191,6 +191,44 @@ t_nested_and_conflicts() {
 	healthy
 }
 
+t_vault() {
+	made
+	git sk vault add v "$W/v.git" -q >/dev/null && git sk vault push -q >/dev/null
+	# a backup that only the vault has any more
+	git update-ref -d "refs/sk/backup/$(nth 5)"
+	(cd ../v.git && in_objects "$SECRET one") || die "nothing was pushed"
+	code 2 git -C ../r sk purge --path conf/secret.env --path
+	code 0 git sk purge --path conf/secret.env --yes
+	(cd ../v.git && in_objects "$SECRET one") || die "the vault was purged without being asked for"
+	code 0 git sk purge --path conf/secret.env --yes --vault
+	has "$W.out" "v: purged"
+	gone "$SECRET"
+	gone "$SECRET" ../v.git
+	eq "$(git -C ../v.git fsck --full 2>&1 | grep -v -e '^dangling' -e '^notice' || :)" "" "git fsck in the vault"
+	healthy
+	mv ../v.git ../away.git
+	code 15 git sk purge --path conf/keep.txt --yes --vault
+	git sk cat "$(nth 2)" conf/keep.txt | grep -q keep || die "it was purged though the vault was away"
+}
+
+# beside backups that are made all the time, and a service that watches
+t_beside_backups_and_the_service() {
+	local i w ids
+	made
+	unset GIT_SK_NO_SERVICE
+	git sk service start -q >/dev/null 2>&1 || skip "no service here"
+	(for i in 1 2 3 4 5 6 7 8 9 10; do echo "$i" >>busy.txt; git sk backup -q >/dev/null || exit 1; done) &
+	w=$!
+	code 0 git sk purge --path conf/secret.env --yes
+	wait $w || { git sk service stop -q; die "a backup failed"; }
+	gone "$SECRET"
+	echo last >>busy.txt
+	i=$(git sk backup -q)
+	git sk service stop -q >/dev/null 2>&1
+	git sk cat "$i" busy.txt | cmp - busy.txt
+	healthy
+}
+
 t_killed_purges() {
 	local i
 	made

@@ -442,6 +442,33 @@ t_without_a_name() {
 	has "$W.err" "user.name"
 }
 
+t_sparse_and_partial_clones() {
+	repo origin
+	git -C origin config uploadpack.allowFilter true
+	git clone -q --sparse "file://$W/origin" sparse && cd sparse
+	[ ! -e src/lib ]
+	git sk init -q --no-service
+	code 0 git sk release v --out ../a
+	eq "$(names ../a)" "a.txt src/b.txt src/lib/c.txt "
+	code 0 git sk release w --from worktree --out ../b
+	eq "$(git -C ../b rev-parse HEAD^{tree})" "$(git rev-parse HEAD^{tree})"
+	cd .. && git clone -q --filter=blob:none "file://$W/origin" partial && cd partial && git sk init -q --no-service
+	code 0 git sk release v --out ../c
+	eq "$(names ../c)" "a.txt src/b.txt src/lib/c.txt "
+	# objects of another repository, by a relative path
+	cd .. && git init -q borrows && cd borrows && echo ../../../origin/.git/objects >.git/objects/info/alternates
+	git fetch -q ../origin && git reset -q --hard FETCH_HEAD && git sk init -q --no-service
+	code 0 git sk release v --out ../d
+	mv ../origin ../gone && git -C ../d fsck --full --no-dangling
+}
+
+t_changes_that_are_not_committed_are_told() {
+	on r
+	echo more >>a.txt && echo new >new
+	code 0 git sk release v --out ../o
+	has "$W.err" "1 file changed here since the commit"
+}
+
 t_not_enabled() {
 	repo r && cd r
 	code 10 git sk release v --out ../o

@@ -274,6 +274,31 @@ t_the_project_cannot_add_one() {
 	printf '[vault "mine"]\nurl = %s\n' "$W/v" >.git/sk/safekeep.ini && code 0 git sk vault push mine
 }
 
+t_shallow_and_odd_defaults() {
+	repo o && git clone -q --depth 1 "file://$W/o" r && cd r && git sk init -q --no-service >/dev/null && echo x >>a.txt
+	export GIT_DEFAULT_HASH=sha256
+	git sk vault add v ../v 2>/dev/null && code 0 git sk vault push && fsck_ok ../v && probe . >"$W/before.txt"
+	code 0 git sk vault clone ../v ../c && diff "$W/before.txt" <(probe ../c) && eq "$(git -C ../c rev-parse --is-shallow-repository)" true
+	git -C ../c fsck --strict --no-dangling --no-progress
+}
+
+t_a_damaged_branch_keeps_nothing_back() {
+	start
+	git sk vault add v ../v 2>/dev/null && git branch bad "$(git commit-tree -p HEAD -m gone 'HEAD^{tree}')" && local c p
+	c=$(git rev-parse bad) && rm -f ".git/objects/${c:0:2}/${c:2}" && echo x >>a.txt
+	code 3 git sk vault push && has "$W.err" heads/bad && p=$(part) && fsck_ok ../v
+	eq "$(git --git-dir=../v show "refs/sk/vault/$p/newest:a.txt" | tail -n 1)" x && eq "$(git --git-dir=../v rev-parse "refs/sk/vault/$p/heads/main")" "$(git rev-parse main)"
+}
+
+t_thousands_of_backups() {
+	start
+	local t
+	t=$(git rev-parse refs/sk/backup/"$(ids | head -n 1)")
+	for i in $(seq 2000); do printf 'create refs/sk/backup/%s %s\n' "20260101T$(printf %06d "$i")Z" "$t"; done | git update-ref --stdin
+	git sk vault add v ../v 2>/dev/null && code 0 git sk vault push && eq "$(in_vault ../v "$(part)/sk/backup/" | wc -l)" "$(git for-each-ref refs/sk/backup | wc -l)"
+	echo x >>a.txt && code 0 git sk vault push && has "$W.out" ' refs pushed, 0 removed, 200'
+}
+
 t_hidden_there_says_so() {
 	start
 	git init -q --bare ../v && git --git-dir=../v config transfer.hideRefs refs/sk
@@ -327,6 +352,32 @@ t_over_http() {
 	git branch -qD side && code 0 git sk vault push && has "$W.out" '1 removed'
 	fsck_ok ../srv/v.git && probe . >"$W/before.txt" && cd .. && rm -rf r
 	code 0 git sk vault clone "http://me:s3cret@127.0.0.1:$port/v.git" r && hasnt "$W.err" s3cret && probe r | diff "$W/before.txt" -
+}
+
+t_over_ssh() { # a stand-in for ssh, which runs here what it is asked to run there
+	start
+	mkdir -p ../bin && cat >../bin/ssh <<-'SH' && chmod 755 ../bin/ssh
+		#!/bin/sh
+		echo "$*" >>"$W/ssh.log"
+		for last; do :; done
+		exec sh -c "$last"
+	SH
+	PATH=$W/bin:$PATH git init -q --bare ../v
+	git sk vault add far "ssh://me@host$W/v" 2>/dev/null && git sk vault add scp "me@host:$W/v" 2>/dev/null
+	PATH=$W/bin:$PATH code 0 git sk vault push && has "$W/ssh.log" 'BatchMode=yes' && has "$W/ssh.log" me@host
+	# the user's own way to call it stays, with the same behind it; another program is left alone
+	git config core.sshCommand "$W/bin/ssh -i key" && echo x >>a.txt && code 0 git sk vault push far && has "$W/ssh.log" '-i key -o BatchMode=yes'
+	cp ../bin/ssh ../bin/tunnel && git config core.sshCommand "$W/bin/tunnel -t" && : >"$W/ssh.log" && echo x >>a.txt && code 0 git sk vault push far && hasnt "$W/ssh.log" BatchMode
+	git config core.sshCommand false && code 15 git sk vault push far
+	fsck_ok ../v
+}
+
+t_status_says_how_old_it_is() {
+	start
+	git sk status >"$W/s" 2>/dev/null || : && hasnt "$W/s" vaults
+	git sk vault add usb ../v 2>/dev/null && { git sk status >"$W/s" 2>/dev/null || :; } && has "$W/s" 'vaults   usb never'
+	git sk vault push >/dev/null && mv ../v ../away && echo x >>a.txt && code 15 git sk vault push && { git sk status >"$W/s" 2>/dev/null || :; } && has "$W/s" ' ago (not reached)'
+	{ git sk status --json 2>/dev/null || :; } | python3 -c 'import json,sys; v,=json.load(sys.stdin)["vaults"]; assert v["offline"] and v["last_push"], v'
 }
 
 t_the_service_pushes() {

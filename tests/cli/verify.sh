@@ -208,6 +208,48 @@ t_mends_from_another_folder_of_objects() {
 	git sk cat "$middle" u.txt | grep -qx v2
 }
 
+# from the vaults, by themselves: one on a disk, one behind ssh
+mends_from_vault() { # URL
+	made && git sk vault add v "$1" -q >/dev/null && git sk vault push -q >/dev/null
+	unpack && rm -f "$(loose "$old_blob")" "$(loose "$(git rev-parse "refs/sk/backup/$middle")")"
+	code 14 git sk verify
+	code 0 git sk verify --repair
+	code 0 git sk verify
+	[ ! -e .git/sk/salvage ] || die "what was fetched is left"
+	eq "$(git sk cat "$oldest" u.txt)" v1
+	eq "$(git sk cat "$middle" u.txt)" v2
+	eq "$(git fsck --full 2>&1 | grep -v '^dangling' || :)" "" "git fsck"
+}
+t_mends_from_a_vault_on_a_disk() { mends_from_vault "$W/v.git"; }
+t_mends_from_a_vault_elsewhere() {
+	printf '#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n' >fakessh && chmod +x fakessh
+	export GIT_SSH_COMMAND=$W/fakessh
+	git init -q --bare v.git
+	mends_from_vault "elsewhere:$W/v.git"
+	mv ../v.git ../away.git && rm -f "$(loose "$now_blob")"
+	mkdir -p .git/objects/pack
+	code 0 git sk verify --repair # a vault that is not there is in nobody's way
+}
+
+# git gc deletes what it did not find reachable when it looked; the guard's backup in the midst of it
+# must not take such a thing for stored
+t_backup_in_the_midst_of_a_gc() {
+	made
+	local i
+	for i in 1 2 3; do
+		echo "only once $i" >once.txt && git sk backup -q >/dev/null && rm once.txt && git sk backup -q >/dev/null
+		git sk revise --delete "$(git sk revise X -q)" -q
+		git for-each-ref --format='%(refname)' refs/sk/backup | tail -n 3 | while read -r r; do
+			git update-ref -d "$r"
+		done
+		# the same content again, stored already and reached by nothing
+		echo "only once $i" >once.txt
+		git gc -q --prune=now
+		code 0 git sk verify
+		rm once.txt
+	done
+}
+
 # each object is read once, however many backups have it
 t_reads_each_object_once() {
 	made
