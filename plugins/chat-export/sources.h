@@ -227,11 +227,25 @@ const char *chat_role_name(enum chat_role role);  /* "user", "tool_call"... */
 enum chat_role chat_role_named(const char *name); /* CHAT_UNKNOWN when there is none */
 
 enum chat_flags {
-	CHAT_SIDECHAIN = 1, /* said in a subagent */
-	CHAT_META = 2,      /* hidden from the user, or not typed though in the user's name */
-	CHAT_ERROR = 4,     /* a tool's result that is an error */
-	CHAT_COMMAND = 8,   /* a slash command and its output */
-	CHAT_COMPACTED = 16 /* the tool's context begins anew here */
+	CHAT_SIDECHAIN = 1,  /* said in a subagent */
+	CHAT_META = 2,       /* hidden from the user, or not typed though in the user's name */
+	CHAT_ERROR = 4,      /* a tool's result that is an error */
+	CHAT_COMMAND = 8,    /* a slash command and its output */
+	CHAT_COMPACTED = 16, /* the tool's context begins anew here */
+	/* The tool writes a record again, under the same id and part, when there is more of it: the
+	 * later one takes the place of the earlier (chat_order does it; an archive of raw units
+	 * keeps both).  All records of CHAT_WHOLE and CHAT_DATABASE sources have it. */
+	CHAT_REPLACES = 32,
+	/* The tool writes everything twice, and this is the form to be left out when the session
+	 * has records of that role without this flag (Codex: response_item messages). */
+	CHAT_ECHO = 64,
+	/* Goes on with the text of the record before it, which has the same id: append it, no
+	 * newline needed.  Text formats that were read in the middle of a message. */
+	CHAT_MORE = 128,
+	/* Of CHAT_CONTROL: text names the record at which the conversation ends (ChatGPT's
+	 * current_node); without it text names the first record that is taken back: an id, or "~N",
+	 * the Nth last message of the user, or "" for all. */
+	CHAT_LEAF = 256
 };
 
 struct chat_image {
@@ -242,7 +256,8 @@ struct chat_image {
 
 struct chat_record {
 	const struct chat_unit *unit; /* where its raw form is */
-	unsigned part;                /* number of the record within the unit, from 0 */
+	unsigned part;                /* number of the record within its id, from 0 */
+	struct chat_text raw; /* its part of unit->raw, as far as that can be told; else all */
 	enum chat_role role;
 	uint32_t flags; /* enum chat_flags, ORed */
 	int64_t time;
@@ -346,7 +361,10 @@ int chat_unit_rewrite(const struct chat_unit *unit, const struct chat_rewrite *b
  *   results, which several tools write as a fork, are no rewind.
  * - A subagent's records stand after the tool call that started it (its `call`, told by the tool's
  *   result or by the time), together.
- * - CHAT_CONTROL records of Gemini ($rewindTo) mark what they take back.
+ * - A record with CHAT_REPLACES takes the place of an earlier one of its id and part, which becomes
+ *   the double; CHAT_ECHO records become doubles where the session has others of their role.
+ * - CHAT_CONTROL records take back what was given before them (CHAT_REWOUND), or name the last
+ *   record of the conversation (CHAT_LEAF): all that is not on the way to it is CHAT_REWOUND.
  * - Times that run backwards do not change an order that the tree gives.  Ties keep the order
  * given.
  *
