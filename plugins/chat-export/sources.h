@@ -252,6 +252,8 @@ struct chat_image {
 	struct chat_text mime; /* "image/png"; may be empty */
 	uint64_t bytes;        /* of the image (decoded); 0: unknown */
 	struct chat_text name; /* a file name or address, when that is all there is */
+	struct chat_text
+	        data; /* as it stands in the source (base64, or a data: address); or empty */
 };
 
 struct chat_record {
