@@ -205,7 +205,7 @@ struct chat_unit {
 	struct chat_text
 	        key; /* of a row and of a document's part: what names it for ever; or none */
 	enum chat_damage damage;
-	const struct chat_tree *tree; /* for the functions below; NULL when it is not JSON */
+	struct chat_tree *tree; /* for chat_unit_rewrite; NULL when it is not JSON */
 };
 
 enum chat_role {
@@ -264,9 +264,11 @@ struct chat_record {
 	uint32_t flags; /* enum chat_flags, ORed */
 	int64_t time;
 	struct chat_text session; /* of the conversation; subagents have their parent's */
-	struct chat_text agent;   /* of a subagent; else empty */
+	/* With CHAT_SIDECHAIN: the subagent that says it (may be unknown: empty).  Of a tool's
+	 * result without it: the subagent that it is the result of. */
+	struct chat_text agent;
 	/* The tool's own names, unique within a session.  Records of one unit share id and parent;
-	 * where the tool has none they are made: "L" and the byte offset of the unit. */
+	 * where the tool has none they are made of the byte offset and the file's name. */
 	struct chat_text id, parent;
 	int root; /* parent is known to be none; otherwise an empty one is "not told" */
 	struct chat_text call;  /* CHAT_TOOL_CALL and CHAT_TOOL_RESULT: which belong together */
@@ -334,10 +336,10 @@ void chat_parser_free(struct chat_parser *parser); /* NULL is fine */
  * (the arguments of a tool call are), the strings within are given, as deep as that goes, up to
  * four levels.  A unit that is not JSON (text formats, and damaged ones) is given as one text.
  *
- *   text       returns 0, and sets *with when it is to be replaced (memory of the callback's,
- * needed until it is called again or rewrite returns) image      the string is an image's data
- * (base64, or a data: address): *with as above, or left as it is for "[image MIME, N bytes]". NULL:
- * always so.
+ * `text` returns 0, and sets *with when it is to be replaced (memory of the callback's, needed
+ * until it is called again or rewrite returns).  `image` is called for a string that is an image's
+ * data (base64, or a data: address): *with as above, or left as it is for "[image MIME, N bytes]";
+ * NULL: always that.
  *
  * *out is malloc'd (the caller frees it) and NULL when nothing changed.  A unit that is
  * CHAT_TOO_LONG has no texts: SKP_EREFUSED; archive that there was one, and nothing of it. */
@@ -363,8 +365,9 @@ int chat_unit_rewrite(const struct chat_unit *unit, const struct chat_rewrite *b
  *   results, which several tools write as a fork, are no rewind.
  * - A subagent's records stand after the tool call that started it (its `call`, told by the tool's
  *   result or by the time), together.
- * - A record with CHAT_REPLACES takes the place of an earlier one of its id and part, which becomes
- *   the double; CHAT_ECHO records become doubles where the session has others of their role.
+ * - A record with CHAT_REPLACES takes the place of all earlier ones of its id, which become
+ *   doubles (its parts come together, from 0 on); CHAT_ECHO records become doubles where the
+ * session has others of their role.
  * - CHAT_CONTROL records take back what was given before them (CHAT_REWOUND), or name the last
  *   record of the conversation (CHAT_LEAF): all that is not on the way to it is CHAT_REWOUND.
  * - Times that run backwards do not change an order that the tree gives.  Ties keep the order
