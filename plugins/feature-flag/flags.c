@@ -114,7 +114,7 @@ static void take_permanent(struct flag *flag, const struct ini *ini, size_t i)
 	flag->permanent = text && strcmp(text, "true") == 0;
 }
 
-static void take_key(struct flags *flags, struct flag *flag, size_t i)
+static void take_setting(struct flags *flags, struct flag *flag, size_t i)
 {
 	const struct ini *ini = &flags->ini;
 	const struct ini_line *line = &ini->line[i];
@@ -184,7 +184,7 @@ static void take_lines(struct flags *flags, struct flag *flag)
 		else if (ini->line[i].kind == INI_KEY && is_again(ini, flag->section, i))
 			breaks(flag, i, fl_format("%s is there twice", ini->line[i].name));
 		else if (ini->line[i].kind == INI_KEY)
-			take_key(flags, flag, i);
+			take_setting(flags, flag, i);
 	}
 }
 
@@ -200,13 +200,13 @@ static void take_flag(struct flags *flags, size_t section)
 		                 section + 1));
 		return;
 	}
+	if (line->why)
+		breaks(&flag, section, fl_format("%s", line->why));
 	if (!flag_name_ok(line->name))
 		breaks(&flag, section,
 		       fl_format("a name is letters, digits, _ . -, begins with a letter, and has "
 		                 "at most %d",
 		                 FLAG_NAME_MAX));
-	if (line->why)
-		breaks(&flag, section, fl_format("%s", line->why));
 	take_type(&flag, &flags->ini);
 	take_lines(flags, &flag);
 	if (!flag.value.text)

@@ -103,11 +103,12 @@ static void take_section(struct ini_line *line, const char *p, size_t len)
 {
 	size_t close = find(p + 1, len - 1, "]") + 1, at = close + 1, rest;
 
-	if (close == len || p[close] != ']') {
-		bad(line, "a section without ']'");
+	line->kind = INI_SECTION;
+	if (close == len || p[close] != ']') { /* what follows is no other section's */
+		line->name = fl_dup(p + 1, len - 1);
+		line->why = INI_UNCLOSED;
 		return;
 	}
-	line->kind = INI_SECTION;
 	line->name = fl_dup(p + 1, close - 1);
 	rest = len - at;
 	trim(p, &at, &rest);
@@ -134,6 +135,8 @@ static void take_key(struct ini_line *line, const char *p, size_t len)
 	n = find(p + at, len - at, "");
 	trim(p, &at, &n);
 	line->value = fl_dup(p + at, n);
+	if (!n)
+		at = is + 1;
 	line->at = at + (size_t)(p - line->text);
 	line->span = n;
 }
@@ -273,7 +276,7 @@ char *ini_put(const struct ini *ini, size_t from, const char *key, const char *v
 	const struct ini_line *line = &ini->line[i];
 	char *added;
 
-	if (i < ini->n && (line->span || line->text[line->at - 1] == ' '))
+	if (i < ini->n && line->span)
 		return splice(ini, offset(ini, i) + line->at, line->span, value, len);
 	if (i < ini->n) /* "key =" and nothing */
 		return splice(ini, offset(ini, i) + line->at, 0, fl_format(" %s", value), len);

@@ -21,6 +21,8 @@ void *fl_more(void *array, size_t n, size_t size);
 char *fl_dup(const char *text, size_t len);
 char *fl_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+#define INI_UNCLOSED "a section without ']'"
+
 enum ini_kind {
 	INI_REMARK, /* blank, or a comment */
 	INI_SECTION,
@@ -35,7 +37,7 @@ struct ini_line {
 	char *name;       /* INI_SECTION, INI_KEY */
 	char *value;      /* INI_KEY: without blanks around it and without its comment */
 	size_t at, span;  /* where the value is in `text` */
-	const char *why;  /* INI_BAD: what is wrong; INI_SECTION: what follows it is, or NULL */
+	const char *why;  /* INI_BAD, INI_SECTION: what is wrong, or NULL */
 };
 
 struct ini {

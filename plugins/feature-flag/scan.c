@@ -240,7 +240,8 @@ int cmd_scan(struct skp_host *host, const struct skp_call *call)
 		return host->error(host, SKP_EUSAGE, "usage: git sk flag scan [NAME] [--staged]");
 	rc = store_name(host, &s.file);
 	if (!rc)
-		rc = store_need(host, &flags);
+		rc = skp_has(call, "staged") ? store_staged(host, &flags)
+		                             : store_need(host, &flags);
 	s.flags = &flags;
 	if (!rc && name)
 		rc = eval_find(host, &flags, name, &only);
@@ -257,7 +258,8 @@ int cmd_scan(struct skp_host *host, const struct skp_call *call)
 		report_text(&s, only);
 	host->note(host, "%zu flags, %zu files, %zu findings", flags.n, s.files, n);
 	if (!rc && s.skipped)
-		host->warn(host, "%zu files could not be looked at whole", s.skipped);
+		host->warn(host, "%zu %s could not be looked at whole", s.skipped,
+		           s.skipped == 1 ? "file" : "files");
 	if (!rc && n)
 		return host->error(host, SKP_ENO, "there are findings");
 	return rc ? rc : s.skipped ? SKP_EPARTIAL : 0;

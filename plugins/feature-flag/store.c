@@ -170,6 +170,37 @@ int store_read(struct skp_host *host, struct flags *out)
 	return get(host, &content, out);
 }
 
+int store_staged(struct skp_host *host, struct flags *out)
+{
+	const char *argv[] = { "rev-parse", "--verify", "-q", NULL, NULL }, *file;
+	struct skp_process git = { .argv = argv, .dir = host->worktree, .flags = SKP_RUN_GIT };
+	struct skp_oid oid;
+	uint32_t type = 0;
+	void *data = NULL;
+	size_t len = 0;
+	int rc = store_name(host, &file);
+
+	*out = (struct flags){ .flag = NULL };
+	if (rc)
+		return rc;
+	argv[3] = fl_format(":0:%s", file);
+	rc = host->run(host, &git);
+	if (!rc && git.status)
+		rc = host->error(host, SKP_ENO, "%s is not in the index", host->name(host, file));
+	if (!rc)
+		rc = host->parse_hex(host, git.output, &oid);
+	if (!rc)
+		rc = host->read(host, &oid, &type, &data, &len);
+	if (!rc && (type != SKP_BLOB || len > FLAG_FILE_MAX))
+		rc = host->error(host, SKP_EUSAGE, "%s: it is larger than %uK, or no file",
+		                 host->name(host, file), FLAG_FILE_MAX / 1024);
+	if (!rc)
+		rc = store_check(host, host->name(host, file), data, len);
+	if (!rc)
+		flags_read(data, len, out);
+	return rc;
+}
+
 int store_need(struct skp_host *host, struct flags *out)
 {
 	const char *file;

@@ -14,7 +14,9 @@ int store_name(struct skp_host *host, const char **out);
 int store_check(struct skp_host *host, const char *what, const char *text, size_t len);
 /* SKP_ENO: there is no file; the result is empty. */
 int store_read(struct skp_host *host, struct flags *out);
-/* As above, but that there is none is an error. */
+/* As store_read, of the index. */
+int store_staged(struct skp_host *host, struct flags *out);
+/* As store_read, but that there is none is an error. */
 int store_need(struct skp_host *host, struct flags *out);
 
 /* Makes the new text, NULL-terminated, or leaves *out NULL when there is nothing to do. */
