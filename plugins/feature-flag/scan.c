@@ -12,7 +12,7 @@
 #include "store.h"
 
 #define DAY 86400
-#define PICKAXE_MS 5000
+#define HISTORY_MS 10000 /* for all unused flags together */
 
 static char *date_of(int64_t when)
 {
@@ -39,35 +39,54 @@ static void about(struct scan *s, const struct flag *f, const char *rule, uint32
 	scan_finding(s, &finding);
 }
 
-/* When the last line that spoke of the flag went: the newest commit that changes how often its
- * variable or name is in other files.  "" when git cannot tell in time. */
-static const char *last_reference(struct scan *s, const struct flag *f)
+static int64_t clock_ms(void)
 {
-	const char **spec = NULL, *argv[40];
-	struct skp_process git = { .argv = argv,
-		                   .dir = s->host->worktree,
-		                   .timeout_ms = PICKAXE_MS,
-		                   .flags = SKP_RUN_GIT | SKP_RUN_ERRORS };
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* "abc123 (2026-11-23)": the newest commit that changes how often the word is in other files; "":
+ * none, or git takes too long. */
+static const char *last_touched(struct scan *s, const char *word)
+{
 	const char *const begin[] = { "log",
 		                      "-1",
 		                      "--no-color",
 		                      "--no-show-signature",
 		                      "--format=%h (%cs)",
-		                      fl_format("-S%s", f->name),
+		                      fl_format("-S%s", word),
 		                      "--" };
+	const char **spec = NULL, **argv = NULL;
+	struct skp_process git = { .dir = s->host->worktree,
+		                   .flags = SKP_RUN_GIT | SKP_RUN_ERRORS };
+	int64_t started = clock_ms();
 	size_t n = 0;
 
-	if (refs_pathspecs(s->host, &spec))
+	if (s->history_ms <= 0 || refs_pathspecs(s->host, &spec))
 		return "";
-	for (size_t i = 0; i < sizeof begin / sizeof *begin; i++)
-		argv[n++] = begin[i];
-	for (size_t i = 0; spec[i] && n < 39; i++)
-		argv[n++] = spec[i];
-	argv[n] = NULL;
+	for (size_t i = 0; i < sizeof begin / sizeof *begin; i++, n++)
+		(argv = fl_more(argv, n, sizeof *argv))[n] = begin[i];
+	for (size_t i = 0; !i || spec[i - 1]; i++, n++)
+		(argv = fl_more(argv, n, sizeof *argv))[n] = spec[i];
+	git.argv = argv;
+	git.timeout_ms = s->history_ms;
 	if (s->host->run(s->host, &git) || git.status || !git.output_len)
-		return "";
+		git.output = fl_dup("", 0);
+	s->history_ms -= clock_ms() - started;
 	git.output[strcspn(git.output, "\n")] = '\0';
-	return fl_format("; the last reference went in %s", git.output);
+	return git.output;
+}
+
+/* When something spoke of it, before nothing did. */
+static const char *last_reference(struct scan *s, const struct flag *f)
+{
+	const char *commit = last_touched(s, f->name);
+
+	if (!*commit && f->env)
+		commit = last_touched(s, f->env);
+	return *commit ? fl_format("; a mention of it was last touched in %s", commit) : "";
 }
 
 static void check_unused(struct scan *s, const struct flag *f, const struct usage *u)
@@ -115,6 +134,21 @@ static void check_stale(struct scan *s, const struct flag *f, const struct chang
 	                (long long)((now - c->time) / DAY)));
 }
 
+static int check_ignored(struct scan *s)
+{
+	const char *argv[] = { "check-ignore", "-q", "--", s->file, NULL };
+	struct skp_process git = { .argv = argv, .dir = s->host->worktree, .flags = SKP_RUN_GIT };
+	const struct finding f = { .rule = "flag-file",
+		                   .severity = SKP_WARNING,
+		                   .path = fl_format("%s", s->file),
+		                   .words = fl_format("git ignores it, so nobody else has it") };
+	int rc = s->host->run(s->host, &git);
+
+	if (!rc && git.status == 0)
+		scan_finding(s, &f);
+	return rc;
+}
+
 int scan_flags(struct scan *s)
 {
 	const char *after_text = s->host->setting(s->host, "stale_after");
@@ -129,6 +163,7 @@ int scan_flags(struct scan *s)
 	if (rc)
 		return rc;
 	after = after < 0 ? -1 : after / 1000;
+	rc = check_ignored(s);
 	for (size_t i = 0; i < s->flags->n_remarks; i++) {
 		const struct flag_remark *r = &s->flags->remark[i];
 		const struct finding f = { .rule = "flag-file",
@@ -151,7 +186,7 @@ int scan_flags(struct scan *s)
 		check_expired(s, f, now);
 		check_stale(s, f, &all, after, now);
 	}
-	return 0;
+	return rc;
 }
 
 static const char *const severity_name[] = { "info", "warning", "error" };
@@ -229,7 +264,7 @@ static size_t count_findings(const struct scan *s, const char *only)
 
 int cmd_scan(struct skp_host *host, const struct skp_call *call)
 {
-	struct scan s = { .host = host };
+	struct scan s = { .host = host, .history_ms = HISTORY_MS };
 	const char *name = call->n_arg > 1 ? call->arg[1] : NULL;
 	struct flags flags;
 	struct flag *only = NULL;

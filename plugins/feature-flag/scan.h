@@ -36,6 +36,7 @@ struct scan {
 	struct finding *finding;
 	size_t n;
 	size_t files, skipped; /* looked at, and not */
+	int64_t history_ms;    /* what searching the history may still take */
 };
 
 #define SCAN_PLACES 1000

@@ -512,7 +512,7 @@ t_scan() {
 	echo 'just_now' >>app.py
 	code 1 flag scan
 	sort "$W.out" >../out
-	sed 's/ since [0-9a-f]* (2020-01-01, [0-9]* days ago)/ since X/; s/; the last reference went in [^[]*/ /' ../out >../got
+	sed 's/ since [0-9a-f]* (2020-01-01, [0-9]* days ago)/ since X/; s/; a mention of it was last touched in [^[]*/ /' ../out >../got
 	cat >../want <<-'END'
 		app.py:3: error: flag misspelt-flag is asked for and is not in flags.ini [flag-undefined]
 		flags.ini:10: warning: flag fresh-flag is as it was made since X [flag-stale]
@@ -538,7 +538,7 @@ app.py:2: newSearch = 1; fresh_flag = 2'
 	# when the last line that spoke of it went
 	sed -i '/kept/d' app.py && git commit -qam "no kept"
 	code 1 flag scan kept
-	has "$W.out" "the last reference went in $(git rev-parse --short HEAD)"
+	has "$W.out" "a mention of it was last touched in $(git rev-parse --short HEAD)"
 	# what is staged, and not what lies there
 	settings 'stale_after = never'
 	echo 'FEATURES["kept"]' >>app.py
