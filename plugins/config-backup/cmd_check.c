@@ -79,14 +79,14 @@ static int check_one(struct checked *k, const struct conf_place *place,
 
 	if (rc)
 		return rc;
-	rc = conf_read(c, place->path, &now);
+	rc = conf_read_place(c, place, &now);
 	if (!rc) {
 		drift = compare(c, &was, &now);
 		conf_file_clear(&now);
 	} else if (rc == SKP_ENO) {
 		drift = json_pack("[s]", "missing");
 	} else if (rc == SKP_EREFUSED) {
-		drift = json_pack("[s]", "kind (it is no file now)");
+		drift = json_pack("[s]", "kind (it is not that file now)");
 	} else {
 		drift = json_array();
 		reason = c->host->text(c->host, c->host->message(c->host));

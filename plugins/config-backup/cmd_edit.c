@@ -1,6 +1,7 @@
 /* cmd_edit.c - `git sk conf edit FILE`: a copy is edited and checked, and then becomes the file in
  * one step; when what runs afterwards says no, the old one comes back. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +21,36 @@ struct edit {
 	int lock;
 };
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, checking;
+
+/* A check has a process group of its own, so that Ctrl-C does not reach it: it is told so. */
+static void end_check(void)
+{
+	char text[256];
+	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	pid_t pid = 0;
+
+	for (ssize_t i = 0; i < n; i++) {
+		if (text[i] >= '0' && text[i] <= '9') {
+			pid = pid * 10 + text[i] - '0';
+		} else if (pid > 1) {
+			(void)kill(-pid, SIGTERM);
+			pid = 0;
+		}
+	}
+	if (fd >= 0)
+		(void)close(fd);
+}
 
 static void on_signal(int sig)
 {
+	int saved = errno;
+
 	interrupted = sig;
+	if (checking)
+		end_check();
+	errno = saved;
 }
 
 /* Signals are for the program that we wait for; we go on when it has ended.  A handler, not
@@ -89,7 +115,13 @@ static int run_editor(struct edit *e)
 	if (rc)
 		return rc;
 	conf_file_clear(&e->text);
-	return conf_read(c, e->draft.path, &e->text);
+	rc = conf_read(c, e->draft.path, &e->text);
+	if (!rc && e->text.meta.link)
+		rc = SKP_ENO;
+	return rc != SKP_ENO ? rc
+	                     : c->host->error(c->host, SKP_EIO,
+	                                      "the editor left no file, so %s is as it was",
+	                                      c->host->name(c->host, e->place.path));
 }
 
 /* Of what was typed: its form, then the commands that know more. */
@@ -113,16 +145,18 @@ static int check_after(struct edit *e)
 {
 	struct conf *c = e->c;
 	const char *own = skp_value(c->call, "check-after"), *line;
-	struct sigaction before[3];
 	int rc = 0;
 
-	interrupted = 0;
-	hold_signals(before, true);
-	for (size_t i = 0; !rc && (line = conf_rule(c, "after", e->place.path, i)); i++)
+	if (own || conf_rule(c, "after", e->place.path, 0))
+		c->host->note(c->host, "%s is in place and being checked",
+		              c->host->name(c->host, e->place.path));
+	checking = 1;
+	for (size_t i = 0; !rc && !interrupted && (line = conf_rule(c, "after", e->place.path, i));
+	     i++)
 		rc = conf_run_check(c, line, e->place.path, false);
-	if (!rc && own)
+	if (!rc && !interrupted && own)
 		rc = conf_run_check(c, own, e->place.path, false);
-	hold_signals(before, false);
+	checking = 0;
 	return interrupted ? c->host->error(c->host, SKP_EINTR, "interrupted") : rc;
 }
 
@@ -247,6 +281,21 @@ static char what_now(struct edit *e, int code)
 	return choice;
 }
 
+/* The file is in place and holds; or it is as it was.  A signal in between is a no. */
+static int apply_checked(struct edit *e, bool checked)
+{
+	struct sigaction before[3];
+	int rc;
+
+	interrupted = 0;
+	hold_signals(before, true);
+	rc = apply(e);
+	if (!rc && checked && (rc = check_after(e)) != 0)
+		rc = roll_back(e, rc);
+	hold_signals(before, false);
+	return rc;
+}
+
 static int as_it_was(struct edit *e, int code)
 {
 	char *why = strdup(e->c->host->message(e->c->host));
@@ -293,11 +342,7 @@ static int attempt(struct edit *e, bool *again)
 			rc = as_it_was(e, rc);
 	}
 	while ((!rc || choice == 'a') && choice != 'e' && choice != 'k') {
-		bool checked = choice != 'a';
-
-		rc = apply(e);
-		if (!rc && checked && (rc = check_after(e)) != 0)
-			rc = roll_back(e, rc);
+		rc = apply_checked(e, choice != 'a');
 		if (rc != SKP_EBUSY && rc != SKP_ENO)
 			return rc ? rc : save_result(e);
 		choice = what_now(e, rc);

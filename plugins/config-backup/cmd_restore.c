@@ -33,7 +33,7 @@ static int replace(struct job *j, const struct conf_place *place)
 	struct conf_saved saved;
 	struct conf_file now;
 	struct stat st = { 0 };
-	int rc = conf_read(c, place->path, &now);
+	int rc = conf_read_place(c, place, &now);
 
 	if (rc && rc != SKP_ENO)
 		return rc;
@@ -61,7 +61,7 @@ static int save_result(struct job *j, const struct conf_place *place)
 	struct conf_saved saved;
 	struct conf_file now;
 	char *why = NULL;
-	int rc = conf_read(j->c, place->path, &now);
+	int rc = conf_read_place(j->c, place, &now);
 
 	if (!rc && asprintf(&why, "restored from %s", j->version->id) < 0)
 		rc = conf_oom(j->c);
@@ -116,8 +116,10 @@ static int choose(struct job *j, const struct conf_place *place, const struct co
 	struct conf_file now = { 0 };
 	int rc = conf_version_at(j->c, place, v, at, &j->version);
 
-	if (rc || at || conf_read(j->c, place->path, &now))
-		return rc ? rc : conf_version_read(j->c, j->version, &j->want);
+	if (!rc && !at)
+		rc = conf_read_place(j->c, place, &now);
+	if (at || rc)
+		return rc && rc != SKP_ENO ? rc : conf_version_read(j->c, j->version, &j->want);
 	for (size_t i = 0; i < v->n; i++) {
 		if (conf_version_read(j->c, &v->item[i], &j->want))
 			continue; /* a damaged one */

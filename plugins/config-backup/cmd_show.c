@@ -362,7 +362,7 @@ int conf_diff(struct conf *c)
 	if (!rc)
 		rc = find_content(c, typed, &place, &v, &was);
 	if (!rc)
-		rc = conf_read(c, place.path, &now);
+		rc = conf_read_place(c, &place, &now);
 	if (!rc)
 		rc = c->host->pager(c->host);
 	if (rc)

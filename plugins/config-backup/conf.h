@@ -61,6 +61,8 @@ struct conf_file {
 /* The file or link itself, never what a link leads to.  SKP_ENO: there is none; SKP_EREFUSED: it is
  * no file, or too large. */
 int conf_read(struct conf *c, const char *path, struct conf_file *out);
+/* The same, and SKP_EREFUSED when a link in its folder leads to another file by now. */
+int conf_read_place(struct conf *c, const struct conf_place *place, struct conf_file *out);
 void conf_file_clear(struct conf_file *file);
 /* The same file, unchanged: device, inode, size and times. */
 bool conf_same_stat(const struct stat *a, const struct stat *b);

@@ -244,3 +244,23 @@ int conf_read(struct conf *c, const char *path, struct conf_file *out)
 		*out = f;
 	return rc;
 }
+
+int conf_read_place(struct conf *c, const struct conf_place *place, struct conf_file *out)
+{
+	char *folder = strdup(place->path), *real;
+	bool same;
+
+	if (!folder)
+		return conf_oom(c);
+	*strrchr(folder, '/') = '\0';
+	real = realpath(*folder ? folder : "/", NULL);
+	same = !real || strcmp(real, *folder ? folder : "/") == 0;
+	if (!same)
+		(void)c->host->error(
+		        c->host, SKP_EREFUSED,
+		        "%s is a link, or below one, by now: what is there is another file",
+		        c->host->name(c->host, folder));
+	free(folder);
+	free(real);
+	return same ? conf_read(c, place->path, out) : SKP_EREFUSED;
+}

@@ -13,6 +13,7 @@ struct conf_batch {
 	int lock;
 	size_t n; /* versions in it */
 	int64_t now;
+	unsigned long skip; /* ids of this second that are left out */
 };
 
 int conf_save_begin(struct conf *c, const char *why, int64_t wait_ms, struct conf_batch **out)
@@ -136,6 +137,7 @@ static int new_id(struct conf_batch *b, const struct conf_versions *v, char **ou
 		k = id[strlen(stamp)] == '-' ? strtoul(id + strlen(stamp) + 1, NULL, 10) : 1;
 		last = k > last ? k : last;
 	}
+	last += last || !b->skip ? b->skip : b->skip + 1;
 	if ((last ? asprintf(out, "%s-%lu", stamp, last + 1) : asprintf(out, "%s", stamp)) < 0)
 		return conf_oom(b->c);
 	return 0;
@@ -197,18 +199,30 @@ int conf_save_add(struct conf_batch *b, const struct conf_place *place,
 	return rc;
 }
 
-int conf_save_one(struct conf *c, const struct conf_place *place, const struct conf_file *file,
-                  const char *why, bool again, struct conf_saved *out)
+static int save_one(struct conf *c, const struct conf_place *place, const struct conf_file *file,
+                    const char *why, bool again, unsigned long skip, struct conf_saved *out)
 {
 	struct conf_batch *b = NULL;
 	int rc = conf_save_begin(c, why, 10000, &b);
 
 	if (rc)
 		return rc;
+	b->skip = skip;
 	rc = conf_save_add(b, place, file, again, out);
 	if (rc)
 		conf_save_drop(b);
 	else
 		rc = conf_save_end(b);
+	return rc;
+}
+
+/* A killed git leaves the lock of a ref, which is in the way of that very id. */
+int conf_save_one(struct conf *c, const struct conf_place *place, const struct conf_file *file,
+                  const char *why, bool again, struct conf_saved *out)
+{
+	int rc = SKP_EBUSY;
+
+	for (unsigned long skip = 0; rc == SKP_EBUSY && skip < 3; skip++)
+		rc = save_one(c, place, file, why, again, skip, out);
 	return rc;
 }

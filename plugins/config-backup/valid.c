@@ -14,6 +14,15 @@
 #define WHY 300
 #define MEMORY (2048ul << 20) /* bytes for a parser */
 
+/* AddressSanitizer takes more addresses than there is memory. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NO_LIMIT_OF_MEMORY
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define NO_LIMIT_OF_MEMORY
+#endif
+
 static const struct format {
 	const char *name, *endings;
 	long (*parse)(const char *data, size_t len, char *why, size_t size);
@@ -68,7 +77,7 @@ static void look(struct conf *c, enum conf_format f, const char *data, size_t le
 
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	(void)setrlimit(RLIMIT_CORE, &core);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef NO_LIMIT_OF_MEMORY
 	const struct rlimit memory = { MEMORY, MEMORY };
 
 	(void)setrlimit(RLIMIT_AS, &memory);

@@ -21,6 +21,7 @@
 
 #define NOTE_PREFIX "temp-"
 #define LOCK_MS 5000
+#define ACL "system.posix_acl_access"
 
 struct job {
 	struct conf *c;
@@ -226,11 +227,11 @@ static void miss(struct conf_put *put, const char *what)
 
 /* The mode that a file has when its owner or group are others than they were: nobody may do more
  * with it than before. */
-static uint32_t fit_mode(uint32_t mode, bool owner, bool group)
+static uint32_t fit_mode(uint32_t mode, bool owned, bool group_bits)
 {
-	if (!owner || !group)
+	if (!owned)
 		mode &= 01777u;
-	if (!group)
+	if (!group_bits)
 		mode = (mode & ~070u) | (mode & (mode << 3) & 070u);
 	return mode;
 }
@@ -273,7 +274,7 @@ static void set_xattrs(int fd, struct conf_put *put, bool owned)
 		const struct conf_xattr *x = &put->meta->xattr[i];
 
 		/* with another owner or group an access list could give more than before */
-		if ((owned || strcmp(x->name, "system.posix_acl_access") != 0) &&
+		if ((owned || strcmp(x->name, ACL) != 0) &&
 		    (fsetxattr(fd, x->name, x->value, x->len, 0) == 0 || has_xattr(fd, x)))
 			continue;
 		(void)snprintf(what, sizeof what, "xattr %.100s", x->name);
@@ -297,15 +298,16 @@ static int set_attributes(struct job *j, struct conf_put *put)
 		if (!group)
 			miss(put, "group");
 	}
-	if (fchmod(j->fd, fit_mode(m->mode, owner, group)) < 0)
+	/* where there is an access list, the group's bits are its mask: it sets them itself */
+	if (fchmod(j->fd, fit_mode(m->mode, owner && group, group && !find_xattr(m, ACL))) < 0)
 		return conf_errno(j->c, "cannot set the mode of", j->path);
-	if (owner && group && (m->mode & 07000)) {
+	set_xattrs(j->fd, put, owner && group);
+	if (owner && group && !put->missed[0]) {
 		struct stat st;
 
 		if (fstat(j->fd, &st) == 0 && (st.st_mode & 07777) != m->mode)
 			miss(put, "mode");
 	}
-	set_xattrs(j->fd, put, owner && group);
 	if (!put->new_time)
 		(void)futimens(j->fd, times);
 	return 0;
