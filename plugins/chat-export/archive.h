@@ -77,6 +77,8 @@ int chat_archive_read(struct chat_archive *a, const char *day, const char *kind,
                       int (*line)(void *arg, uint64_t number, const char *s, size_t len),
                       void *arg);
 
+/* The row of a day, made when there is none; NULL: out of memory. */
+struct chat_usage *chat_usage_of(struct chat_archive *a, const char *day);
 /* What is stored, before compression. */
 uint64_t chat_archive_size(const struct chat_archive *a);
 /* Removes a day's logs of that kind, all of them or one name's. */

@@ -49,7 +49,7 @@ static int add_session(struct out *o, struct chat_archive *a, const struct chat_
 {
 	struct chat_talk talk = { 0 };
 	size_t before;
-	int rc = chat_talk_load(a, s, o->view.from, o->view.to, &talk);
+	int rc = chat_talk_load(a, s, o->view.from, o->view.to, o->view.traffic, &talk);
 
 	if (!rc && !o->folder && o->view.form == CHAT_JSON)
 		rc = chat_buf_adds(&o->text, o->any ? ",\n" : "");

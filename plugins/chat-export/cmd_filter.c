@@ -135,7 +135,7 @@ static int filter_all(struct filter *f, struct chat_archive *a, const struct skp
 	for (size_t i = n; !rc && i-- > 0;) {
 		struct chat_talk talk = { 0 };
 
-		rc = chat_talk_load(a, list[i], f->view.from, f->view.to, &talk);
+		rc = chat_talk_load(a, list[i], f->view.from, f->view.to, f->view.traffic, &talk);
 		if (!rc)
 			filter_talk(f, &talk);
 		chat_talk_free(&talk);

@@ -34,16 +34,14 @@ static int by_text(const void *a, const void *b)
 }
 
 /* Files of one message that the target has too, each once. */
-static void count_files(const struct chat_target *t, const struct chat_message *m,
-                        struct candidate *c)
+static int count_files(const struct chat_target *t, const struct chat_message *m,
+                       struct candidate *c)
 {
-	const json_t *list = json_object_get(m->line, "files");
+	char *list = *m->files && t->n_files ? strdup(m->files) : NULL, *save = NULL;
 
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *name = json_string_value(json_array_get(list, i));
-		char **at = name && t->n_files
-		                    ? bsearch(&name, t->file, t->n_files, sizeof *t->file, by_text)
-		                    : NULL;
+	for (char *name = list ? strtok_r(list, "\n", &save) : NULL; name;
+	     name = strtok_r(NULL, "\n", &save)) {
+		char **at = bsearch(&name, t->file, t->n_files, sizeof *t->file, by_text);
 		int was = 0;
 
 		for (size_t k = 0; at && k < c->n_files && k < FILES_SHOWN; k++)
@@ -54,6 +52,8 @@ static void count_files(const struct chat_target *t, const struct chat_message *
 			c->file[c->n_files] = *at;
 		c->n_files++;
 	}
+	free(list);
+	return *m->files && t->n_files && !list ? SKP_EIO : 0;
 }
 
 static int weigh(struct chat_archive *a, const struct chat_target *t, int64_t from, int64_t to,
@@ -62,7 +62,7 @@ static int weigh(struct chat_archive *a, const struct chat_target *t, int64_t fr
 	struct chat_view view = { .from = from, .to = to + 1 };
 	struct chat_talk talk = { 0 };
 	char branch[300];
-	int rc = chat_talk_load(a, c->session, from, to, &talk);
+	int rc = chat_talk_load(a, c->session, from, to, 0, &talk);
 
 	c->first = c->last = CHAT_NO_TIME;
 	for (size_t i = 0; !rc && i < talk.n; i++) {
@@ -70,7 +70,7 @@ static int weigh(struct chat_archive *a, const struct chat_target *t, int64_t fr
 
 		if (m->time < from || m->time > to)
 			continue;
-		count_files(t, m, c);
+		rc = count_files(t, m, c) ? a->host->error(a->host, SKP_EIO, "out of memory") : 0;
 		if (!chat_shown(&view, m))
 			continue;
 		c->messages++;

@@ -212,7 +212,7 @@ static int take_number(void *arg, const struct chat_message *m)
 static int shared_log(struct purge *p, const struct chat_session *s, const struct chat_read *r)
 {
 	struct chat_talk talk = { 0 };
-	int rc = chat_talk_load(p->a, s, CHAT_NO_TIME, CHAT_NO_TIME, &talk);
+	int rc = chat_talk_load(p->a, s, CHAT_NO_TIME, CHAT_NO_TIME, 0, &talk);
 
 	p->n_numbers = 0;
 	p->remember = 1;

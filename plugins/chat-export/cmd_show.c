@@ -49,7 +49,7 @@ static int print_cited(struct chat_archive *a, const struct chat_session *s,
 {
 	struct chat_talk talk = { 0 };
 	uint64_t last = 0;
-	int rc = chat_talk_load(a, s, CHAT_NO_TIME, CHAT_NO_TIME, &talk);
+	int rc = chat_talk_load(a, s, CHAT_NO_TIME, CHAT_NO_TIME, 0, &talk);
 
 	for (size_t i = 0; !rc && i < talk.n; i++) {
 		const struct chat_message *m = &talk.message[i];
@@ -139,7 +139,7 @@ int chat_cmd_show(struct skp_host *host, const struct skp_call *call)
 		(void)host->pager(host);
 		rc = show_raw(&a, session);
 	} else if (!rc) {
-		rc = chat_talk_load(&a, session, CHAT_NO_TIME, CHAT_NO_TIME, &talk);
+		rc = chat_talk_load(&a, session, CHAT_NO_TIME, CHAT_NO_TIME, view.traffic, &talk);
 		if (!rc)
 			rc = call->json ? show_json(host, &talk, &view)
 			                : show_text(host, call, &talk, &view);

@@ -30,6 +30,7 @@ struct chat_intake {
 	const struct chat_source *src;
 	struct chat_read *row;
 	int64_t now_ms;
+	unsigned peeked;
 	int fatal; /* what a callback failed with: the archive, not the source */
 	/* The unit at hand. */
 	struct chat_buf line, json, text, files;
@@ -54,5 +55,22 @@ struct chat_intake {
  * then.  x->fatal: the sync has to end. */
 int chat_intake(struct chat_intake *x, struct chat_error *err);
 void chat_intake_free(struct chat_intake *x);
+
+/* intake_record.c: callbacks of chat_plan, `arg` is the intake. */
+int chat_on_unit(void *arg, const struct chat_unit *unit);
+int chat_on_record(void *arg, const struct chat_record *record);
+/* The last unit to its place. */
+int chat_end_unit(struct chat_intake *x);
+
+/* intake_seen.c */
+int chat_seen_add(struct chat_seen *set, uint64_t hash, int *was);
+void chat_seen_free(struct chat_seen *seen);
+/* All raw lines of this source that are in the archive. */
+int chat_load_raw(struct chat_intake *x);
+/* What makes a cleaned line the same as another. */
+uint64_t chat_record_hash(const char *id, size_t id_len, unsigned part, const char *role,
+                          const char *text, size_t len);
+/* The cleaned lines that a session has. */
+int chat_known_of(struct chat_intake *x, const struct chat_session *s, struct chat_seen **out);
 
 #endif

@@ -14,39 +14,6 @@ static int oom(struct chat_redactor *r)
 	return r->host->error(r->host, SKP_EIO, "out of memory");
 }
 
-#ifdef SK_TESTING
-/* Stands in for a host without rules, when the test asks for it: SECRET- and what is attached. */
-static int test_rules(const char *s, size_t n, struct skp_secret **found, size_t *n_found)
-{
-	static struct skp_secret list[256];
-	size_t k = 0;
-
-	for (size_t i = 0; i + 7 < n && k < 256; i++) {
-		size_t len = 7;
-
-		if (memcmp(s + i, "SECRET-", 7) != 0)
-			continue;
-		while (i + len < n && ((s[i + len] >= '0' && s[i + len] <= '9') ||
-		                       (s[i + len] >= 'A' && s[i + len] <= 'Z')))
-			len++;
-		list[k++] = (struct skp_secret){ "test", i, len };
-		i += len - 1;
-	}
-	*found = list;
-	*n_found = k;
-	return 0;
-}
-#endif
-
-static int has_test_rules(void)
-{
-#ifdef SK_TESTING
-	return getenv("SK_TEST_CHAT_RULES") != NULL;
-#else
-	return 0;
-#endif
-}
-
 static int look(struct chat_redactor *r, const char *s, size_t n, struct skp_secret **found,
                 size_t *n_found)
 {
@@ -54,43 +21,28 @@ static int look(struct chat_redactor *r, const char *s, size_t n, struct skp_sec
 	size_t len;
 	int rc;
 
-#ifdef SK_TESTING
-	if (has_test_rules())
-		return test_rules(s, n, found, n_found);
-#endif
 	rc = r->host->redact(r->host, s, n, &out, &len, found, n_found);
 	if (!rc)
 		r->host->release(r->host, out);
 	return rc;
 }
 
-static void done_looking(struct chat_redactor *r, struct skp_secret *found)
-{
-	if (!has_test_rules())
-		r->host->release(r->host, found);
-}
-
 int chat_redactor_init(struct skp_host *host, struct chat_redactor *out)
 {
 	struct skp_secret *found = NULL;
 	size_t n;
-	int rc;
 
 	memset(out, 0, sizeof *out);
 	out->host = host;
-	if (!(host->features & SKP_CAN_REDACT) && !has_test_rules())
+	if (look(out, "x", 1, &found, &n))
+		return host->error(host, SKP_EREFUSED, "no conversation is archived: %s",
+		                   host->message(host));
+	host->release(host, found);
+	if (!(host->features & SKP_CAN_REDACT))
 		return host->error(host, SKP_EREFUSED,
-		                   "this git-sk cannot look for secrets, so no conversation is "
-		                   "archived");
-	rc = look(out, "x", 1, &found, &n);
-	if (!rc)
-		done_looking(out, found);
-	return rc == SKP_EUSAGE || rc == SKP_EIO
-	               ? host->error(host, SKP_EREFUSED,
-	                             "the rules for secrets cannot be used, so no conversation is "
-	                             "archived: %s",
-	                             host->message(host))
-	               : rc;
+		                   "no conversation is archived: this git-sk cannot look for "
+		                   "secrets");
+	return 0;
 }
 
 void chat_redactor_free(struct chat_redactor *r)
@@ -138,7 +90,7 @@ int chat_redact_text(struct chat_redactor *r, const char *s, size_t n, struct ch
 			rc = oom(r);
 	}
 	if (n && !rc)
-		done_looking(r, found);
+		r->host->release(r->host, found);
 	return rc;
 }
 
@@ -273,7 +225,7 @@ static int as_text(struct chat_redactor *r, const struct chat_unit *unit, struct
 	if (!rc && n_found)
 		s = plain.s, n = plain.n;
 	if (!rc && !n_found) {
-		done_looking(r, found);
+		r->host->release(r->host, found);
 		rc = look(r, s, n, &found, &n_found);
 	}
 	if (!rc) {
@@ -287,7 +239,7 @@ static int as_text(struct chat_redactor *r, const struct chat_unit *unit, struct
 			rc = oom(r);
 	}
 	if (!rc)
-		done_looking(r, found);
+		r->host->release(r->host, found);
 	chat_buf_free(&plain);
 	chat_buf_free(&text);
 	return rc;
@@ -350,6 +302,6 @@ int chat_redact_unit(struct chat_redactor *r, const struct chat_unit *unit, stru
 		chat_buf_clear(line);
 		rc = rewrite(r, unit, line, apply);
 	}
-	done_looking(r, found);
+	r->host->release(r->host, found);
 	return rc;
 }

@@ -123,9 +123,8 @@ static void message(struct skp_host *host, const struct chat_message *m,
 		                    view->escape ? host->text(host, who) : who);
 	}
 	add_text(host, m->text, m->len, view->escape, out);
-	if (json_object_get(m->line, "cut"))
-		(void)chat_buf_addf(out, "\n[... %lld bytes in all; --raw has them]",
-		                    (long long)json_integer_value(json_object_get(m->line, "cut")));
+	if (m->cut)
+		(void)chat_buf_addf(out, "\n[... %zu bytes in all; --raw has them]", m->cut);
 	if (view->form == CHAT_MARKDOWN &&
 	    (m->role == CHAT_TOOL_CALL || m->role == CHAT_TOOL_RESULT))
 		(void)chat_buf_adds(out, "\n```");
@@ -177,8 +176,8 @@ int chat_message_json(const struct chat_session *s, const struct chat_message *m
 	if (m->rewound)
 		(void)chat_buf_adds(b, ",\"taken_back\":true");
 	(void)chat_buf_field(b, "raw", m->raw, strlen(m->raw));
-	return chat_buf_addf(b, ",\"line\":%llu,\"offset\":%lld}", (unsigned long long)m->number,
-	                     (long long)json_integer_value(json_object_get(m->line, "offset")));
+	return chat_buf_addf(b, ",\"line\":%llu,\"offset\":%llu}", (unsigned long long)m->number,
+	                     (unsigned long long)m->offset);
 }
 
 static int render_json(const struct chat_talk *talk, const struct chat_view *view,

@@ -3,32 +3,37 @@
 #ifndef CHAT_TRANSCRIPT_H
 #define CHAT_TRANSCRIPT_H
 
-#include <jansson.h>
-
 #include "archive.h"
 
 struct chat_message {
-	json_t *line; /* as it is stored; owns all strings here but `joined` */
-	const char *text, *id, *tool, *agent, *raw;
-	size_t len;
-	char *joined; /* the text, when it stands in several lines */
+	char *mem; /* all strings here but `raw`, and but `text` when it is `joined` */
+	const char *text, *id, *parent, *agent, *call, *tool;
+	const char *raw;   /* path of the raw log in the archive; the talk's */
+	const char *files; /* that were written, a line each */
+	char *joined;      /* the text, when it stands in several lines */
+	size_t len, cut;   /* of the text; of all of it, when only a part is stored */
+	int64_t time;
+	uint64_t number, offset; /* of the raw record: its line, and where it was in the source */
 	enum chat_role role;
 	uint32_t flags;
-	int64_t time;
-	uint64_t number; /* of the line in the raw log */
-	int rewound;
+	unsigned part;
+	int root, guessed, rewound;
 };
 
 struct chat_talk {
 	const struct chat_session *session;
 	struct chat_message *message;
 	size_t n, cap;
+	char **raw; /* paths, each once */
+	size_t n_raw;
+	int traffic; /* the texts of what tools did are there */
 };
 
 /* Days that are not there any more are left out; `from`..`to` (ms, CHAT_NO_TIME: all) leaves days
- * out that cannot have it. */
+ * out that cannot have it.  Without `traffic` the texts of tools, thinking and the system are "".
+ */
 int chat_talk_load(struct chat_archive *a, const struct chat_session *session, int64_t from,
-                   int64_t to, struct chat_talk *out);
+                   int64_t to, int traffic, struct chat_talk *out);
 void chat_talk_free(struct chat_talk *talk);
 
 enum chat_form { CHAT_TEXT, CHAT_MARKDOWN, CHAT_JSON, CHAT_JSONL };
