@@ -33,21 +33,26 @@ static char *known(const struct flags *flags)
 int eval_environment(struct skp_host *host, const struct flags *flags, const char *given,
                      const char **out)
 {
-	const char *set = host->setting(host, "environments"), *all;
+	const char *set = host->setting(host, "environments"), *name = given, *all;
 
-	if (!given && (given = getenv("SK_FLAG_ENVIRONMENT")) && !*given)
-		given = NULL;
-	if (!given)
-		given = host->setting(host, "environment");
-	all = given ? known(flags) : "";
-	if (given && !is_listed(all, given) && !(set && is_listed(set, given)))
-		return host->error(host, SKP_EUSAGE,
-		                   "no flag has a value for the environment %s%s%s%s; name those "
-		                   "that there are in [plugin \"feature-flag\"] environments",
-		                   host->name(host, given), *all ? " (but for " : "", all,
-		                   *all ? ")" : "");
-	*out = given;
-	return 0;
+	if (!name && (name = getenv("SK_FLAG_ENVIRONMENT")) && !*name)
+		name = NULL;
+	if (!name)
+		name = host->setting(host, "environment");
+	*out = name;
+	all = name ? known(flags) : "";
+	if (!name || is_listed(all, name) || (set && is_listed(set, name)))
+		return 0;
+	if (!given && !set) {
+		/* set once, for all flags: that the last value for it went must stop nothing */
+		host->warn(host, "no flag has a value for the environment %s",
+		           host->name(host, name));
+		return 0;
+	}
+	return host->error(host, SKP_EUSAGE,
+	                   "no flag has a value for the environment %s%s%s%s; name those that "
+	                   "there are in [plugin \"feature-flag\"] environments",
+	                   host->name(host, name), *all ? " (but for " : "", all, *all ? ")" : "");
 }
 
 static struct result from_variable(const struct flag *flag, const char *text)

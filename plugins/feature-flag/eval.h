@@ -14,8 +14,9 @@ struct result {
 };
 
 /* The environment that is asked for: `given` (an option, or NULL), else the variable
- * SK_FLAG_ENVIRONMENT, else [plugin "feature-flag"] environment; NULL: none.  SKP_EUSAGE: neither
- * the file nor [plugin "feature-flag"] environments knows it. */
+ * SK_FLAG_ENVIRONMENT, else [plugin "feature-flag"] environment; NULL: none.  One that no flag has
+ * a value for and that [plugin "feature-flag"] environments does not name is SKP_EUSAGE; but a
+ * warning when it was not given and there is no such list. */
 int eval_environment(struct skp_host *host, const struct flags *flags, const char *given,
                      const char **out);
 /* Variables first, if `variables`; then `where` (may be NULL); then the default. */

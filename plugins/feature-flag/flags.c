@@ -1,8 +1,7 @@
 #include "flags.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
 	KEY_TYPE,
@@ -188,18 +187,32 @@ static void take_lines(struct flags *flags, struct flag *flag)
 	}
 }
 
+/* A text and where it is from: to find equal ones by sorting. */
+struct key {
+	const char *text;
+	size_t at;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+	int order = strcmp(x->text, y->text);
+
+	return order ? order : x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* The places of equal texts stand side by side, in order. */
+static void sort(struct key *key, size_t n)
+{
+	if (n)
+		qsort(key, n, sizeof *key, by_text);
+}
+
 static void take_flag(struct flags *flags, size_t section)
 {
 	const struct ini_line *line = &flags->ini.line[section];
-	struct flag flag = { .name = line->name, .section = section }, *before;
+	struct flag flag = { .name = line->name, .section = section };
 
-	before = flags_find(flags, line->name);
-	if (before) {
-		breaks(before, section,
-		       fl_format("it is there twice, in lines %zu and %zu", before->section + 1,
-		                 section + 1));
-		return;
-	}
 	if (line->why)
 		breaks(&flag, section, fl_format("%s", line->why));
 	if (!flag_name_ok(line->name))
@@ -222,49 +235,101 @@ static void take_flag(struct flags *flags, size_t section)
 	flags->flag[flags->n++] = flag;
 }
 
+/* Sections that are there twice are one flag, which is broken: `again` gets 1 for each but the
+ * first, and for that the line of the second. */
+static void find_again(const struct ini *ini, size_t *again)
+{
+	struct key *key = fl_alloc(ini->n, sizeof *key);
+	size_t n = 0, first = 0;
+
+	for (size_t i = 0; i < ini->n; i++)
+		if (ini->line[i].kind == INI_SECTION)
+			key[n++] = (struct key){ ini->line[i].name, i };
+	sort(key, n);
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(key[i].text, key[first].text) != 0) {
+			first = i;
+			continue;
+		}
+		again[key[i].at] = 1;
+		if (i == first + 1)
+			again[key[first].at] = key[i].at + 1;
+	}
+	free(key);
+}
+
+/* Of usable flags with the same key the first keeps it. */
+static void check_same(struct flags *flags, struct key *key, size_t n, bool env)
+{
+	const struct flag *owner = NULL;
+
+	sort(key, n);
+	for (size_t i = 0; i < n; i++) {
+		struct flag *flag = &flags->flag[key[i].at];
+
+		if (flag->broken)
+			continue;
+		if (!owner || strcmp(key[i].text, key[i - 1].text) != 0) {
+			owner = flag;
+			continue;
+		}
+		breaks(flag, flag->section,
+		       env ? fl_format("the variable %s is flag %s's", flag->env, owner->name)
+		           : fl_format("its name is %s in another spelling", owner->name));
+	}
+}
+
 /* One variable cannot be for two flags, nor can two names be one in other spellings. */
 static void check_pairs(struct flags *flags)
 {
-	char **upper = fl_alloc(flags->n, sizeof *upper);
+	struct key *key = fl_alloc(flags->n, sizeof *key);
+	size_t n = 0;
 
-	for (size_t i = 0; i < flags->n; i++) {
-		struct flag *flag = &flags->flag[i];
+	for (size_t i = 0; i < flags->n; i++)
+		if (!flags->flag[i].broken)
+			key[n++] = (struct key){ flag_upper(flags->flag[i].name), i };
+	check_same(flags, key, n, false);
+	n = 0;
+	for (size_t i = 0; i < flags->n; i++)
+		if (!flags->flag[i].broken && flags->flag[i].env)
+			key[n++] = (struct key){ flags->flag[i].env, i };
+	check_same(flags, key, n, true);
+	free(key);
+}
 
-		upper[i] = flag_upper(flag->name);
-		for (size_t k = 0; k < i && !flag->broken; k++) {
-			const struct flag *other = &flags->flag[k];
+/* What stands before the first flag. */
+static void check_head(struct flags *flags)
+{
+	const struct ini *ini = &flags->ini;
 
-			if (!other->broken && strcmp(upper[i], upper[k]) == 0)
-				breaks(flag, flag->section,
-				       fl_format("its name is %s in another spelling",
-				                 other->name));
-			else if (!other->broken && flag->env && other->env &&
-			         strcmp(flag->env, other->env) == 0)
-				breaks(flag, flag->section,
-				       fl_format("the variable %s is flag %s's", flag->env,
-				                 other->name));
-		}
+	for (size_t i = 0; i < ini->n && ini->line[i].kind != INI_SECTION; i++) {
+		if (ini->line[i].kind == INI_KEY)
+			remark(flags, i,
+			       fl_format("'%s' stands before the first flag", ini->line[i].name));
+		else if (ini->line[i].kind == INI_BAD)
+			remark(flags, i, fl_format("%s", ini->line[i].why));
 	}
 }
 
 void flags_read(const char *text, size_t len, struct flags *out)
 {
-	bool within = false;
+	size_t *again;
 
 	*out = (struct flags){ .flag = NULL };
 	ini_read(text, len, &out->ini);
+	check_head(out);
+	again = fl_alloc(out->ini.n, sizeof *again);
+	find_again(&out->ini, again);
 	for (size_t i = 0; i < out->ini.n; i++) {
-		const struct ini_line *line = &out->ini.line[i];
-
-		if (line->kind == INI_SECTION) {
-			within = true;
-			take_flag(out, i);
-		} else if (!within && line->kind == INI_KEY) {
-			remark(out, i, fl_format("'%s' stands before the first flag", line->name));
-		} else if (!within && line->kind == INI_BAD) {
-			remark(out, i, fl_format("%s", line->why));
-		}
+		if (out->ini.line[i].kind != INI_SECTION || again[i] == 1)
+			continue;
+		take_flag(out, i);
+		if (again[i])
+			breaks(&out->flag[out->n - 1], again[i] - 1,
+			       fl_format("it is there twice, in lines %zu and %zu", i + 1,
+			                 again[i]));
 	}
+	free(again);
 	check_pairs(out);
 }
 

@@ -106,16 +106,19 @@ static int give(struct each *e, const char *path, const char *text, size_t len)
 	return e->fn(e->host, &file, e->ctx);
 }
 
-/* Of the working tree.  One that is gone by now is none. */
-static int give_file(struct each *e, int tree, const char *path)
+/* "TAG PATH": of the working tree.  One that is gone by now is none; one that a sparse checkout
+ * left out is skipped. */
+static int give_file(struct each *e, int tree, const char *line)
 {
+	const char *path = line + 2;
 	int fd = openat(tree, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 	size_t n = 0;
 	ssize_t got = 1;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		e->skipped += fd < 0 && errno != ENOENT && errno != ELOOP && errno != ENOTDIR;
+		e->skipped += *line == 'S' ||
+		              (fd < 0 && errno != ENOENT && errno != ELOOP && errno != ENOTDIR);
 		if (fd >= 0)
 			(void)close(fd);
 		return 0;
@@ -161,13 +164,13 @@ static int give_blob(struct each *e, const char *line)
 
 int refs_each(struct skp_host *host, bool staged, text_fn *fn, void *ctx, size_t *skipped)
 {
-	static const char *const here[] = {
-		"ls-files",      "-z", "--cached", "--others", "--exclude-standard",
-		"--deduplicate", "--", NULL
-	};
+	static const char *const here[] = { "ls-files", "-z",       "-t",
+		                            "--cached", "--others", "--exclude-standard",
+		                            "--",       NULL };
 	static const char *const index[] = { "ls-files", "-z", "--stage", "--", NULL };
 	struct each e = { .host = host, .fn = fn, .ctx = ctx };
 	struct skp_process git;
+	const char *before = "";
 	int tree = -1, rc = run_git(host, staged ? index : here, &git);
 
 	if (rc)
@@ -182,7 +185,11 @@ int refs_each(struct skp_host *host, bool staged, text_fn *fn, void *ctx, size_t
 	for (const char *p = git.output, *end = p + git.output_len; p < end && !rc;
 	     p += strlen(p) + 1) {
 		host->progress(host, "looking for flags", (size_t)(p - git.output), git.output_len);
-		rc = staged ? give_blob(&e, p) : give_file(&e, tree, p);
+		if (staged)
+			rc = give_blob(&e, p);
+		else if (strlen(p) > 2 && strcmp(p, before) != 0) /* stages of a conflict */
+			rc = give_file(&e, tree, p);
+		before = p;
 	}
 	free(e.buffer);
 	if (tree >= 0)

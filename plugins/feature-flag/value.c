@@ -139,6 +139,7 @@ static const char *const reserved_beginning[] = {
 
 const char *flag_env_refused(const char *env)
 {
+	char first = (char)toupper((unsigned char)*env);
 	size_t i;
 
 	if (!*env || isdigit((unsigned char)*env) ||
@@ -148,10 +149,11 @@ const char *flag_env_refused(const char *env)
 	if (strlen(env) > 2 * FLAG_NAME_MAX)
 		return "the name of the variable is too long";
 	for (i = 0; reserved[i]; i++)
-		if (strcasecmp(env, reserved[i]) == 0)
+		if (reserved[i][0] == first && strcasecmp(env, reserved[i]) == 0)
 			return "that variable means something to other programs";
 	for (i = 0; reserved_beginning[i]; i++)
-		if (strncasecmp(env, reserved_beginning[i], strlen(reserved_beginning[i])) == 0)
+		if (reserved_beginning[i][0] == first &&
+		    strncasecmp(env, reserved_beginning[i], strlen(reserved_beginning[i])) == 0)
 			return "variables that begin so mean something to other programs";
 	i = strlen(env);
 	return i > 6 && strcasecmp(env + i - 6, "_proxy") == 0

@@ -117,8 +117,12 @@ t_never_a_silent_false() {
 	code 2 flag get new_payment --type bool
 	code 2 flag get new_payment --in stagign
 	has "$W.err" "but for staging, production"
+	SK_FLAG_ENVIRONMENT=stagign code 0 git sk flag get new_payment
+	eq "$(cat "$W.out")" false
+	has "$W.err" "no flag has a value for the environment stagign"
 	settings 'environments = qa'
 	eq "$(flag get new_payment --in qa)" false
+	SK_FLAG_ENVIRONMENT=stagign code 2 flag get new_payment
 	ENABLE_NEW_PAYMENT=yes code 2 flag eval new_payment --explain
 	has "$W.out" "reason  error"
 	ENABLE_NEW_PAYMENT=yes code 3 flag list
@@ -673,11 +677,52 @@ t_gate_costs_nothing_else() {
 	code 0 git commit -qam "and back"
 }
 
+t_gate_in_a_merge() {
+	begin
+	gate block
+	printf 'def f():\n    old(1)\n' >m.py
+	git add -A && git commit -qm m
+	git checkout -qb other
+	flag add new-way
+	printf 'def f():\n    old(1) if flags["new-way"] else new(1)\n' >m.py
+	git add -A && git commit -qm other
+	git checkout -q main
+	printf 'def f():\n    old(2, third=3)\n' >m.py
+	git commit -qam main
+	! git merge -q other >/dev/null 2>&1
+	printf 'def f():\n    newer(1) if flags["new-way"] else new(1)\n' >m.py
+	git add -A
+	code 0 git commit -qm merged
+	hasnt "$W.err" flag-replaces
+}
+
+t_sparse_checkout() {
+	begin
+	three
+	echo newPayment >src/use.py
+	git add -A && git commit -qm use
+	git sparse-checkout set --no-cone '/*' '!/src/' 2>/dev/null || skip "this git has no sparse checkout"
+	[ ! -e src/use.py ]
+	settings 'stale_after = never'
+	code 1 git sk flag scan
+	has "$W.err" "could not be looked at"
+	flag remove new_payment
+	gate block
+	code 1 git commit -qam gone
+	has "$W.err" "src/use.py:1: flag new_payment is taken out"
+}
+
 t_health() {
 	begin
+	git sk status >out 2>&1 || true
+	hasnt out "left out of 'health'"
+	hasnt out feature_flags
 	three
 	git sk status >out 2>&1 || true
 	hasnt out "left out of 'health'"
+	printf '[bad]\n' >>flags.ini
+	git sk status >out 2>&1 || true
+	has out "4 flags, 1 broken, 0 expired"
 }
 
 t_help_and_manual() {
