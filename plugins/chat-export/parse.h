@@ -76,6 +76,8 @@ struct format {
 	int (*json)(struct chat_parser *p, const struct jnode *root);
 	int (*line)(struct chat_parser *p, struct chat_text line);
 	void (*begin)(struct chat_parser *p); /* of a file, from its first byte; may be NULL */
+	/* What else can be said of a block's record; may be NULL. */
+	void (*block)(struct chat_parser *p, struct chat_record *record);
 };
 
 extern const struct format format_claude, format_codex, format_gemini_lines, format_gemini,
@@ -107,6 +109,9 @@ struct chat_text join_text(struct chat_parser *p, struct chat_text a, struct cha
 int content_image(struct chat_parser *p, const struct jnode *block);
 int64_t node_time(struct chat_parser *p, const struct jnode *node); /* text or number */
 uint64_t base64_size(uint64_t len);
+
+void state_save(const struct chat_parser *p, char *out, size_t size);
+void state_load(struct chat_parser *p, const char *state);
 
 /* --- units and blocks --- */
 

@@ -10,7 +10,7 @@ struct lens {
 	const struct jnode *root, *message;
 	struct chat_text id, parent, model, type;
 	int64_t time;
-	int has_parent, side, meta;
+	int has_parent, side, meta, failed;
 };
 
 static struct chat_record *begin(const struct lens *l, enum chat_role role)
@@ -71,6 +71,8 @@ static int say(const struct lens *l, enum chat_role role, struct chat_text text)
 		return 0;
 	rec->text = text;
 	rec->role = role;
+	if (l->failed)
+		rec->flags |= CHAT_ERROR;
 	if (role == CHAT_USER && (l->meta || not_typed(text_trim(text), &flags)))
 		rec->role = CHAT_SYSTEM;
 	rec->flags |= flags;
@@ -89,6 +91,8 @@ static int result(const struct lens *l, const struct jnode *block)
 	                    : content_text(l->p, content);
 	if (j_true(j_get(t, block, "is_error")))
 		rec->flags |= CHAT_ERROR;
+	if (!(rec->flags & CHAT_SIDECHAIN))
+		rec->agent = j_string(t, j_get2(t, l->root, "toolUseResult", "agentId"));
 	rec->raw = j_raw(t, block);
 	return rec_emit(l->p);
 }
@@ -256,9 +260,8 @@ static int claude(struct chat_parser *p, const struct jnode *root)
 		return message(&l, CHAT_USER);
 	}
 	if (j_equal(type, "assistant")) {
-		if (j_true(j_get(t, root, "isApiErrorMessage")))
-			return message(&l, CHAT_SYSTEM);
-		return message(&l, CHAT_ASSISTANT);
+		l.failed = j_true(j_get(t, root, "isApiErrorMessage"));
+		return message(&l, l.failed ? CHAT_SYSTEM : CHAT_ASSISTANT);
 	}
 	if (j_equal(type, "system"))
 		return system_record(&l);

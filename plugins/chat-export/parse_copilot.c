@@ -194,6 +194,7 @@ static int request(struct chat_parser *p, const struct jnode *r, int64_t number)
 	struct chat_record *rec = begin(&turn, CHAT_USER, -1);
 	struct chat_text error;
 
+	p->mem.time = turn.time; /* of what is added to its answer */
 	rec->text = j_is(message, J_STRING) ? j_string(t, message)
 	                                    : j_string(t, j_get(t, message, "text"));
 	rec->raw = j_raw(t, message ? message : r);
@@ -262,7 +263,7 @@ static int change(struct chat_parser *p, const struct jnode *root)
 	const struct jnode *kind = j_get(t, root, "kind"), *path = j_get(t, root, "k");
 	const struct jnode *value = j_get(t, root, "v"), *k[4] = { NULL };
 	int64_t what = j_integer(kind, -1), cut = path_number(j_get(t, root, "i"));
-	struct turn turn = { .p = p, .time = CHAT_NO_TIME, .model = NOTHING };
+	struct turn turn = { .p = p, .time = p->mem.time, .model = NOTHING };
 	unsigned n = 0;
 
 	if (what == 0)

@@ -16,7 +16,8 @@ static struct chat_record *begin(struct chat_parser *p, const struct jnode *m, e
 
 	if (id.n)
 		rec->id = id;
-	rec->flags |= CHAT_REPLACES;
+	if (!p->mem.number[0]) /* in $set: what was there before is there in full */
+		rec->flags |= CHAT_REPLACES;
 	rec->time = node_time(p, j_get(t, m, "timestamp"));
 	rec->type = j_string(t, j_get(t, m, "type"));
 	rec->model = j_string(t, j_get(t, m, "model"));
@@ -170,8 +171,12 @@ static int gemini(struct chat_parser *p, const struct jnode *root)
 		p->record.type = TEXT("$rewindTo");
 		return rec_emit(p);
 	}
-	if (j_is(set, J_OBJECT))
-		return properties(p, set);
+	if (j_is(set, J_OBJECT)) {
+		p->mem.number[0] = 1;
+		properties(p, set);
+		p->mem.number[0] = 0;
+		return p->stop;
+	}
 	if (j_get(t, root, "id"))
 		return message(p, root);
 	return properties(p, root);

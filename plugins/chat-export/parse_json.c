@@ -104,7 +104,6 @@ static struct jnode *node_new(struct chat_tree *t, enum jtype type)
 		node->key_n = t->key_n;
 		node->key_at = t->key_at;
 		node->key_end = t->key_end;
-		node->flags = (uint8_t)t->key_flags;
 		t->key = NULL;
 	}
 	return node;
@@ -118,14 +117,13 @@ static size_t token_end(const struct chat_tree *t)
 /* The string of an event: yajl gives a pointer into our text, or into its own buffer when there
  * were escapes to decode. */
 static int string_take(struct chat_tree *t, const char *s, size_t len, const char **out,
-                       uint32_t *at, uint32_t *end, int *copied)
+                       uint32_t *at, uint32_t *end)
 {
 	size_t stop = token_end(t) - 1;
 
 	if (s >= t->text && s <= t->text + t->len && (size_t)(s - t->text) <= stop) {
 		*out = s;
 		*at = (uint32_t)(s - t->text);
-		*copied = 0;
 	} else {
 		/* between two tokens there is no quote but the one that begins this */
 		const char *quote = memchr(t->text + t->done, '"', stop - t->done);
@@ -139,7 +137,6 @@ static int string_take(struct chat_tree *t, const char *s, size_t len, const cha
 		copy[len] = 0;
 		*out = copy;
 		*at = (uint32_t)(quote ? (size_t)(quote - t->text) + 1 : stop);
-		*copied = 1;
 	}
 	*end = (uint32_t)stop;
 	t->done = stop + 1;
@@ -150,26 +147,20 @@ static int on_string(void *arg, const unsigned char *s, size_t len)
 {
 	struct chat_tree *t = arg;
 	struct jnode *node = node_new(t, J_STRING);
-	int copied;
 
-	if (!node ||
-	    !string_take(t, (const char *)s, len, &node->s, &node->at, &node->end, &copied))
+	if (!node || !string_take(t, (const char *)s, len, &node->s, &node->at, &node->end))
 		return 0;
 	node->n = (uint32_t)len;
-	if (copied)
-		node->flags |= J_COPIED;
 	return 1;
 }
 
 static int on_key(void *arg, const unsigned char *s, size_t len)
 {
 	struct chat_tree *t = arg;
-	int copied;
 
-	if (!string_take(t, (const char *)s, len, &t->key, &t->key_at, &t->key_end, &copied))
+	if (!string_take(t, (const char *)s, len, &t->key, &t->key_at, &t->key_end))
 		return 0;
 	t->key_n = (uint32_t)len;
-	t->key_flags = copied ? J_KEY_COPIED : 0;
 	return 1;
 }
 

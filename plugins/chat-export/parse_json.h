@@ -24,9 +24,7 @@
 enum jtype { J_NULL = 1, J_FALSE, J_TRUE, J_NUMBER, J_STRING, J_ARRAY, J_OBJECT };
 
 enum jflags {
-	J_KEY_COPIED = 1, /* the key had escapes */
-	J_COPIED = 2,     /* the string had */
-	J_CLEAN = 4       /* known to be valid UTF-8 */
+	J_CLEAN = 1 /* the string is known to be valid UTF-8 */
 };
 
 struct jnode {
@@ -61,7 +59,7 @@ struct chat_tree {
 	unsigned depth;
 	int too_deep;
 	const char *key;
-	uint32_t key_n, key_at, key_end, key_flags;
+	uint32_t key_n, key_at, key_end;
 	size_t done; /* end of the last token */
 	void *yajl;
 };

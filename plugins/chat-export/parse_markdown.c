@@ -62,8 +62,8 @@ static int aider(struct chat_parser *p, struct chat_text whole)
 	}
 	if (!p->fence && (text_starts(line, "> ") || text_equal(line, ">")))
 		return goes_on(p, CHAT_SYSTEM, whole, text_cut(line, 2));
-	if (!text_trim(line).n && (p->block_open || p->block_more))
-		return block_add(p, whole, line);
+	if (!text_trim(line).n) /* blank: of the block that is there, or nothing */
+		return p->block_open || p->block_more ? block_add(p, whole, line) : 0;
 	if (text_starts(line, "```"))
 		p->fence = !p->fence;
 	return goes_on(p, CHAT_ASSISTANT, whole, line);
@@ -167,19 +167,42 @@ static int specstory(struct chat_parser *p, struct chat_text whole)
 	if (p->mem.role == CHAT_TOOL_CALL && p->block_open) {
 		if (block_add(p, whole, line))
 			return p->stop;
-		if (!text_starts(line, "</tool-use>"))
+		if (!text_find(line, "</tool-use>"))
 			return 0;
 		p->fence = 0;
 		if (block_end(p))
 			return p->stop;
-		p->mem.role = CHAT_ASSISTANT; /* goes on, in a message of its own */
+		/* what follows is the model's again, in a block of its own */
+		p->mem.role = CHAT_ASSISTANT;
 		p->block_more = 0;
 		return 0;
 	}
 	if (p->block_open && p->mem.role != CHAT_TITLE)
 		return block_add(p, whole,
 		                 text_equal(text_trim(line), "---") && !p->fence ? NOTHING : line);
+	if (!text_trim(line).n)
+		return 0;
 	return block_begin(p, p->mem.number[0] ? CHAT_ASSISTANT : CHAT_SYSTEM, whole, line);
 }
 
-const struct format format_specstory = { .split = SPLIT_TEXT, .line = specstory };
+static void specstory_block(struct chat_parser *p, struct chat_record *rec)
+{
+	static const char name[] = "data-tool-name=\"";
+	const char *at, *end = NULL;
+
+	if (rec->role == CHAT_ASSISTANT)
+		rec->model = text_of(p->mem.model);
+	if (rec->role != CHAT_TOOL_CALL)
+		return;
+	at = text_find(rec->text, name);
+	if (at) {
+		at += sizeof(name) - 1;
+		end = memchr(at, '"', (size_t)(rec->text.s + rec->text.n - at));
+	}
+	if (end)
+		rec->tool = (struct chat_text){ at, (size_t)(end - at) };
+}
+
+const struct format format_specstory = { .split = SPLIT_TEXT,
+	                                 .line = specstory,
+	                                 .block = specstory_block };

@@ -11,66 +11,14 @@
  * 5. Where several records behind one begin a turn of the user's, the branch with the newest record
  *    goes on, and the others are rewound; or all that is not on the way to a CHAT_LEAF.
  * 6. Subagents are taken out, and put behind the call that started them. */
-#include "parse.h"
+#include "parse_order.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE ((size_t)-1)
-
-struct slot {
-	const char *id;
-	size_t place;   /* of the first item */
-	size_t writing; /* how often it was written */
-	size_t last;    /* item number + 1 of its last part */
-};
-
-struct link {
-	size_t place;
-	struct slot *slot; /* of its id, or NULL */
-	size_t writing;
-	size_t parent;              /* what it has to stand behind, or NONE */
-	size_t group;               /* subagents: number of the group; 0 is the conversation */
-	int64_t at;                 /* its time, or that of what stood before it */
-	size_t child, sibling;      /* those that stand behind it */
-	size_t newest;              /* of its branch: by time, then place */
-	size_t best;                /* of its children: the turn that goes on */
-	uint8_t hard;               /* `parent` is of the tool's own tree */
-	uint8_t turn;               /* its branch begins with what the user typed */
-	uint8_t on_path, done, cut; /* cut: rewound by the tree */
-};
-
-/* Texts to slots: open addressing, at most half full. */
-struct table {
-	struct slot *slot;
-	size_t mask;
-};
-
-struct ordering {
-	struct chat_item *item;
-	struct link *link;
-	size_t n;
-	struct table ids, calls, agents;
-	unsigned branches; /* given out */
-	size_t *seq;       /* live items in order of place */
-	size_t n_seq;
-	size_t *heap, n_heap;
-	size_t *out, n_out;
-};
-
-static const char *safe(const char *s)
-{
-	return s ? s : "";
-}
-
 static int dead(const struct ordering *o, size_t i)
 {
 	return o->item[i].marks & CHAT_DOUBLE;
-}
-
-static int side(const struct ordering *o, size_t i)
-{
-	return (o->item[i].flags & CHAT_SIDECHAIN) != 0;
 }
 
 static uint64_t mix(uint64_t h)
@@ -102,7 +50,7 @@ static int table_new(struct table *t, size_t n)
 }
 
 /* The slot of the id, or the free one where it would be. */
-static struct slot *slot_of(const struct table *t, const char *id)
+struct slot *slot_of(const struct table *t, const char *id)
 {
 	size_t i = hash_text(id) & t->mask;
 
@@ -130,6 +78,8 @@ static int seen_part(const struct ordering *o, size_t *seen, size_t i)
 	return 0;
 }
 
+/* A CHAT_REPLACES item with part 0 begins a new writing of its id; at the end only the last one is
+ * left, together with what was there before in no writing. */
 static int find_doubles(struct ordering *o)
 {
 	size_t *seen = calloc(o->ids.mask + 1, sizeof(*seen));
@@ -140,6 +90,7 @@ static int find_doubles(struct ordering *o)
 		struct chat_item *item = &o->item[i];
 		struct link *link = &o->link[i];
 		struct slot *slot;
+		int again;
 
 		link->place = i;
 		if (!*safe(item->id))
@@ -149,18 +100,18 @@ static int find_doubles(struct ordering *o)
 			slot->id = item->id;
 			slot->place = i;
 		}
+		again = !(item->flags & CHAT_MORE) && seen_part(o, seen, i);
 		if (item->flags & CHAT_REPLACES) {
 			slot->writing += item->part == 0;
 			link->place = slot->place;
-			link->writing = slot->writing;
-		} else if (!(item->flags & CHAT_MORE) && seen_part(o, seen, i)) {
+		} else if (again) {
 			item->marks |= CHAT_DOUBLE;
 		}
+		link->writing = slot->writing;
 	}
 	free(seen);
 	for (size_t i = 0; i < o->n; i++)
-		if ((o->item[i].flags & CHAT_REPLACES) && o->link[i].slot &&
-		    o->link[i].writing != o->link[i].slot->writing)
+		if (o->link[i].slot && o->link[i].writing != o->link[i].slot->writing)
 			o->item[i].marks |= CHAT_DOUBLE;
 	return 0;
 }
@@ -475,127 +426,6 @@ static int mark_path(struct ordering *o)
 		mark(o, i, up != NONE && o->link[up].cut ? up : NONE);
 	}
 	return 1;
-}
-
-/* --- 6: subagents --- */
-
-struct group {
-	size_t anchor;      /* the record that it stands behind, or NONE */
-	size_t first, last; /* its records, linked by `sibling` */
-	size_t next;        /* of the same anchor */
-};
-
-/* Number of the group of item i, from 0: those of one agent; without an agent's name, a chain. */
-static size_t group_of(struct ordering *o, size_t i, size_t *n)
-{
-	struct slot *slot;
-
-	if (!*safe(o->item[i].agent)) {
-		size_t up = o->link[i].parent;
-
-		return o->link[i].group = up != NONE && side(o, up) ? o->link[up].group : (*n)++;
-	}
-	slot = slot_of(&o->agents, o->item[i].agent);
-	if (!slot->id) {
-		slot->id = o->item[i].agent;
-		slot->place = (*n)++;
-	}
-	return o->link[i].group = slot->place;
-}
-
-/* Results that say which agent's they are: their calls are where those belong. */
-static void find_anchors(struct ordering *o)
-{
-	for (size_t k = 0; k < o->n_seq; k++) {
-		const struct chat_item *item = &o->item[o->seq[k]];
-
-		if (!side(o, o->seq[k]) && item->role == CHAT_TOOL_CALL && *safe(item->call)) {
-			struct slot *slot = slot_of(&o->calls, item->call);
-
-			slot->id = item->call;
-			slot->last = o->seq[k] + 1;
-		}
-	}
-	for (size_t k = 0; k < o->n_seq; k++) {
-		const struct chat_item *item = &o->item[o->seq[k]];
-		struct slot *agent;
-		size_t call;
-
-		if (side(o, o->seq[k]) || !*safe(item->agent) || !*safe(item->call))
-			continue;
-		call = slot_of(&o->calls, item->call)->last;
-		agent = slot_of(&o->agents, item->agent);
-		if (call && agent->id)
-			agent->last = call;
-	}
-}
-
-/* In the order of time: who belongs to which group, and what stood before it. */
-static size_t gather_groups(struct ordering *o, struct group *group)
-{
-	size_t n = 0, call = NONE, any = NONE;
-
-	for (size_t k = 0; k < o->n_seq; k++) {
-		size_t i = o->out[k], had = n, g;
-
-		if (!side(o, i)) {
-			any = i;
-			if (o->item[i].role == CHAT_TOOL_CALL)
-				call = i;
-			continue;
-		}
-		g = group_of(o, i, &n);
-		if (n > had)
-			group[g] = (struct group){ call != NONE ? call : any, i, i, NONE };
-		else
-			o->link[group[g].last].sibling = i;
-		o->link[i].sibling = NONE;
-		group[g].last = i;
-	}
-	return n;
-}
-
-static void put_groups(struct ordering *o, const struct group *group, size_t g, size_t *order,
-                       size_t *n)
-{
-	for (; g != NONE; g = group[g].next)
-		for (size_t i = group[g].first; i != NONE; i = o->link[i].sibling)
-			order[(*n)++] = i;
-}
-
-static int put_out(struct ordering *o, size_t *order)
-{
-	struct group *group = calloc(o->n_seq + 1, sizeof(*group));
-	size_t n = 0, groups, loose = NONE;
-
-	if (!group)
-		return -1;
-	groups = gather_groups(o, group);
-	find_anchors(o);
-	for (size_t k = 0; k < o->n_seq; k++)
-		o->link[o->seq[k]].child = NONE; /* from here on: its first group */
-	for (size_t g = groups; g-- > 0;) {
-		const char *agent = safe(o->item[group[g].first].agent);
-		size_t call = *agent ? slot_of(&o->agents, agent)->last : 0, *list;
-
-		if (call)
-			group[g].anchor = call - 1;
-		list = group[g].anchor == NONE ? &loose : &o->link[group[g].anchor].child;
-		group[g].next = *list;
-		*list = g;
-	}
-	put_groups(o, group, loose, order, &n);
-	for (size_t k = 0; k < o->n_seq; k++) {
-		if (side(o, o->out[k]))
-			continue;
-		order[n++] = o->out[k];
-		put_groups(o, group, o->link[o->out[k]].child, order, &n);
-	}
-	for (size_t i = 0; i < o->n; i++)
-		if (dead(o, i))
-			order[n++] = i;
-	free(group);
-	return 0;
 }
 
 static int order_all(struct ordering *o, size_t *order)

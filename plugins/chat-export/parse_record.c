@@ -94,6 +94,8 @@ int rec_emit(struct chat_parser *p)
 
 	if (p->stop)
 		return p->stop;
+	if (!rec->id.n) /* the tool's own may be missing */
+		rec->id = text_of(p->made_id);
 	if (!text_same(rec->id, p->last_id)) {
 		p->last_id = rec->id;
 		p->part = 0;
