@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STALE_LOCK_S 10
+#define STALE_LOCK_S 2
 
 struct chat_writer {
 	char *folder;
@@ -116,7 +116,20 @@ static int read_usage(struct chat_archive *a)
 	return rc;
 }
 
-int chat_archive_open(struct skp_host *host, struct chat_archive *out)
+int chat_archive_need(struct chat_archive *a, unsigned need)
+{
+	int rc = 0;
+
+	need &= ~a->loaded;
+	a->loaded |= need;
+	if (a->exists && need & CHAT_SESSIONS)
+		rc = read_rows(a, "sessions");
+	if (!rc && a->exists && need & CHAT_READS)
+		rc = read_rows(a, "reads");
+	return rc;
+}
+
+int chat_archive_open(struct skp_host *host, unsigned need, struct chat_archive *out)
 {
 	struct skp_record record;
 	int rc = host->record(host, CHAT_RECORD, &record);
@@ -127,9 +140,7 @@ int chat_archive_open(struct skp_host *host, struct chat_archive *out)
 	chat_root_init(&out->root, host, rc ? NULL : &record.tree);
 	if (rc)
 		return rc == SKP_ENO ? 0 : rc;
-	rc = read_rows(out, "sessions");
-	if (!rc)
-		rc = read_rows(out, "reads");
+	rc = chat_archive_need(out, need);
 	if (!rc)
 		rc = read_usage(out);
 	if (!rc)

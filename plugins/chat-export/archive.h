@@ -46,6 +46,7 @@ struct chat_archive {
 	size_t n_usage, cap_usage;
 	struct chat_buf purged, worktrees, dropped; /* texts of index/... */
 	int exists;
+	unsigned loaded; /* enum chat_need */
 	/* Writing. */
 	struct skp_batch *batch; /* begun by the first change */
 	struct chat_writer **writer;
@@ -55,8 +56,12 @@ struct chat_archive {
 	int dirty, lists_dirty;
 };
 
-/* Nothing archived yet is an empty one. */
-int chat_archive_open(struct skp_host *host, struct chat_archive *out);
+enum chat_need { CHAT_READS = 1, CHAT_SESSIONS = 2 };
+
+/* With these rows loaded.  Nothing archived yet is an empty one. */
+int chat_archive_open(struct skp_host *host, unsigned need, struct chat_archive *out);
+/* Further rows, before any is asked for or changed. */
+int chat_archive_need(struct chat_archive *a, unsigned need);
 void chat_archive_close(struct chat_archive *a);
 
 /* Path of a day's logs of that kind ("raw", "log"): "2026-11/23/raw/NAME". */

@@ -155,7 +155,7 @@ int chat_cmd_export(struct skp_host *host, const struct skp_call *call)
 		rc = chat_view_of(host, call, &o.view);
 	if (!rc)
 		rc = check(&o);
-	if (rc || (rc = chat_archive_open(host, &a)))
+	if (rc || (rc = chat_archive_open(host, CHAT_SESSIONS, &a)))
 		return rc;
 	o.view.escape = call->terminal && !o.file && !o.folder;
 	rc = add_all(&o, &a, skp_has(call, "all") || o.view.day);

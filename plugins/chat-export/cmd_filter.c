@@ -198,7 +198,7 @@ int chat_cmd_filter(struct skp_host *host, const struct skp_call *call)
 		f.view.form = CHAT_JSON;
 	if (!rc)
 		rc = compile(&f, topic);
-	if (!rc && !(rc = chat_archive_open(host, &a))) {
+	if (!rc && !(rc = chat_archive_open(host, CHAT_SESSIONS, &a))) {
 		rc = filter_all(&f, &a, call);
 		chat_archive_close(&a);
 	}

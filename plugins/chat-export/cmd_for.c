@@ -273,7 +273,7 @@ int chat_cmd_for(struct skp_host *host, const struct skp_call *call)
 	struct chat_archive a;
 	int rc = chat_args(host, call, 1, 1, "for COMMIT|ID|SESSION");
 
-	if (rc || (rc = chat_archive_open(host, &a)))
+	if (rc || (rc = chat_archive_open(host, CHAT_SESSIONS, &a)))
 		return rc;
 	rc = chat_target_find(host, call->arg[1], &target);
 	if (!rc) {

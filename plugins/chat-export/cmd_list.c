@@ -106,7 +106,7 @@ int chat_cmd_list(struct skp_host *host, const struct skp_call *call)
 	most = count ? strtoul(count, &end, 10) : (size_t)-1;
 	if (!rc && count && (!*count || *end))
 		rc = host->error(host, SKP_EUSAGE, "-n takes a number");
-	if (rc || (rc = chat_archive_open(host, &a)))
+	if (rc || (rc = chat_archive_open(host, CHAT_SESSIONS, &a)))
 		return rc;
 	rc = chat_picked(&a, call, &list, &n);
 	if (!rc && call->json) {

@@ -358,7 +358,7 @@ int chat_cmd_purge(struct skp_host *host, const struct skp_call *call)
 
 	if (!rc)
 		rc = host->lock(host, "archive", WAIT_MS, &lock);
-	if (!rc && !(rc = chat_archive_open(host, &a))) {
+	if (!rc && !(rc = chat_archive_open(host, CHAT_READS | CHAT_SESSIONS, &a))) {
 		rc = do_purge(&p, call);
 		if (!rc && !p.dry_run)
 			rc = chat_archive_commit(&a);

@@ -112,8 +112,10 @@ static int show_text(struct skp_host *host, const struct skp_call *call,
 	(void)host->pager(host);
 	rc = chat_render(host, talk, view, day, &b);
 	if (!rc && !b.n)
-		host->note(host, "nothing in it is text that was said%s",
-		           view->traffic ? "" : "; --tools shows the rest");
+		host->note(host, "%s",
+		           !talk->n        ? "its logs were dropped or purged"
+		           : view->traffic ? "nothing was said in it"
+		                           : "nothing was said in it; --tools shows the rest");
 	if (!rc)
 		host->write(host, chat_buf_str(&b), b.n);
 	chat_buf_free(&b);
@@ -132,7 +134,9 @@ int chat_cmd_show(struct skp_host *host, const struct skp_call *call)
 
 	if (!rc)
 		rc = chat_view_of(host, call, &view);
-	if (rc || (rc = chat_archive_open(host, &a)))
+	if (rc ||
+	    (rc = chat_archive_open(
+	             host, skp_has(call, "raw") ? CHAT_READS | CHAT_SESSIONS : CHAT_SESSIONS, &a)))
 		return rc;
 	rc = chat_pick(&a, call->n_arg > 1 ? call->arg[1] : NULL, &session);
 	if (!rc && skp_has(call, "raw")) {

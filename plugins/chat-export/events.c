@@ -108,7 +108,7 @@ int chat_on_health(struct skp_host *host)
 	struct chat_redactor r;
 	struct chat_archive a;
 	uint64_t max = 0;
-	int rc = chat_archive_open(host, &a);
+	int rc = chat_archive_open(host, CHAT_READS | CHAT_SESSIONS, &a);
 
 	if (rc)
 		return rc;
@@ -184,7 +184,7 @@ int chat_on_prune(struct skp_host *host, const struct skp_event *event)
 		                   "'keep' of [plugin \"chat-export\"] is less than a day");
 	chat_day(host->now(host) * 1000 - ms, limit);
 	rc = host->lock(host, "archive", 5000, &lock);
-	if (!rc && !(rc = chat_archive_open(host, &a))) {
+	if (!rc && !(rc = chat_archive_open(host, 0, &a))) {
 		rc = drop_before(host, &a, limit, event->dry_run);
 		chat_archive_close(&a);
 	}

@@ -1,8 +1,10 @@
 #include "intake.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +64,7 @@ static void begin_again(struct chat_intake *x)
 	struct chat_read *row = x->row;
 
 	x->again = row->lines > 0;
+	row->turn += x->again && x->src->kind == CHAT_LINES;
 	row->next = 0;
 	row->hash[0] = '\0';
 	row->state[0] = '\0';
@@ -150,9 +153,70 @@ static void settle(struct chat_intake *x)
 	row->dirty = 1;
 }
 
+/* The file that the log was moved to, by its inode: what was written to it before. */
+static int open_moved(struct chat_intake *x)
+{
+	const char *slash = strrchr(x->src->path, '/');
+	char *folder = strndup(x->src->path, (size_t)(slash - x->src->path) + 1), *path = NULL;
+	struct chat_source moved = *x->src;
+	struct chat_error ignored;
+	struct dirent *d;
+	DIR *dir = folder ? opendir(folder) : NULL;
+	struct stat st;
+	int fd = -1;
+
+	while (dir && fd < 0 && (d = readdir(dir))) {
+		if (d->d_ino != x->row->inode || strcmp(d->d_name, slash + 1) == 0 ||
+		    asprintf(&path, "%s%s", folder, d->d_name) < 0)
+			continue;
+		moved.path = path;
+		if (chat_open(&moved, &fd, &ignored) ||
+		    (fstat(fd, &st) == 0 && st.st_ino == x->row->inode &&
+		     st.st_dev == x->row->device && (uint64_t)st.st_size >= x->row->next)) {
+			free(path);
+			continue;
+		}
+		free(path);
+		(void)close(fd);
+		fd = -1;
+	}
+	if (dir)
+		(void)closedir(dir);
+	free(folder);
+	return fd;
+}
+
+/* A log that was rotated: its end, before the new one is read; *moved: all of that is new. */
+static int finish_moved(struct chat_intake *x, int *moved, struct chat_error *err)
+{
+	XXH3_state_t *state;
+	int fd = -1, end = 0, rc = 0;
+	char hash[33] = "";
+
+	if (x->row->inode == x->src->inode || !x->row->inode || !x->row->next)
+		return 0;
+	fd = open_moved(x);
+	state = fd < 0 ? NULL : XXH3_createState();
+	if (state) {
+		(void)XXH3_128bits_reset(state);
+		if (hash_on(x, fd, state, 0, x->row->next, 0))
+			digest(state, hash);
+		while (!rc && !end && strcmp(hash, x->row->hash) == 0 && !expired(x->sync)) {
+			rc = read_slice(x, fd, state, 1, &end, err);
+			*moved = 1;
+			digest(state, hash);
+		}
+		XXH3_freeState(state);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
 static int read_lines(struct chat_intake *x, int fd, struct chat_error *err)
 {
-	int final = x->now_ms - x->src->mtime_ns / 1000000 >= CHAT_SETTLED_MS, end = 0, rc = 0;
+	int moved = 0, final = x->now_ms - x->src->mtime_ns / 1000000 >= CHAT_SETTLED_MS, end = 0,
+	    rc = 0;
 	XXH3_state_t *state = XXH3_createState();
 	char hash[33] = "";
 
@@ -167,10 +231,17 @@ static int read_lines(struct chat_intake *x, int fd, struct chat_error *err)
 	digest(state, hash);
 	if ((x->row->lines || x->row->next) &&
 	    (x->row->next > x->src->size || strcmp(hash, x->row->hash) != 0)) {
+		if ((rc = finish_moved(x, &moved, err)))
+			goto out;
+		if (moved && expired(x->sync)) { /* it may have more */
+			x->sync->left++;
+			goto out;
+		}
 		begin_again(x); /* truncated, rotated or written anew */
 		(void)XXH3_128bits_reset(state);
 		rc = chat_archive_commit(x->a); /* what is to be compared with has to be stored */
-		if (!rc)
+		x->again = x->again && !moved;
+		if (!rc && x->again)
 			rc = chat_load_raw(x);
 		if (rc)
 			(void)stop(x, rc);

@@ -67,6 +67,8 @@ int chat_seen_add(struct chat_seen *set, uint64_t hash, int *was);
 void chat_seen_free(struct chat_seen *seen);
 /* All raw lines of this source that are in the archive. */
 int chat_load_raw(struct chat_intake *x);
+/* Whether a record's id was made from its offset: "L120.1a2b3c4d". */
+int chat_made_id(const char *id, size_t len);
 /* What makes a cleaned line the same as another. */
 uint64_t chat_record_hash(const char *id, size_t id_len, unsigned part, const char *role,
                           const char *text, size_t len);

@@ -12,6 +12,7 @@
 #define CUT 2000       /* of a tool's traffic, bytes that the cleaned log keeps */
 #define CUT_LOOK 16384 /* of it, looked at for secrets before it is cut */
 #define TITLE_CUT 100
+#define DAY_MS 86400000
 
 static int oom(struct chat_intake *x)
 {
@@ -24,13 +25,16 @@ static int stop(struct chat_intake *x, int rc)
 	return rc;
 }
 
+/* That of the record; of one that has none, or a day that is still to come: of the one before. */
 static int64_t time_of(const struct chat_intake *x, int64_t time)
 {
+	if (time != CHAT_NO_TIME && time > x->now_ms + DAY_MS)
+		time = CHAT_NO_TIME;
 	if (time == CHAT_NO_TIME)
 		time = x->row->time;
 	if (time == CHAT_NO_TIME)
 		time = x->src->mtime_ns / 1000000;
-	return time > x->now_ms ? x->now_ms : time;
+	return time;
 }
 
 /* The unit's raw line goes to the day of its first record, or to that of its predecessor. */
@@ -42,7 +46,8 @@ static int place(struct chat_intake *x, int64_t time)
 
 	if (x->placed || x->skip)
 		return 0;
-	chat_day(time_of(x, time), day);
+	time = time_of(x, time);
+	chat_day(time > x->now_ms ? x->now_ms : time, day);
 	if (strcmp(day, row->day) < 0)
 		memcpy(day, row->day, sizeof day);
 	rc = chat_archive_line(x->a, day, "raw", row->name, chat_buf_str(&x->line), x->line.n,
@@ -262,8 +267,17 @@ static int add_field(struct chat_intake *x, const char *key, struct chat_text te
 	struct chat_buf clean = { 0 };
 	int rc = 0;
 
+	char again[40];
+
 	if (!text.n)
 		return 0;
+	if (x->row->turn && x->src->kind == CHAT_LINES && text.n < 30 &&
+	    chat_made_id(text.s, text.n)) {
+		int n = snprintf(again, sizeof again, "%.*s~%llu", (int)text.n, text.s,
+		                 (unsigned long long)x->row->turn);
+
+		text = (struct chat_text){ again, (size_t)n };
+	}
 	if (x->secrets) {
 		rc = chat_redact_text(x->r, text.s, text.n, &clean);
 		text = (struct chat_text){ chat_buf_str(&clean), clean.n };
@@ -312,7 +326,7 @@ static int make_line(struct chat_intake *x, const struct chat_record *rec, int64
 	chat_buf_clear(b);
 	chat_stamp(time, stamp);
 	(void)chat_buf_addf(b, "{\"time\":\"%s\"%s,\"role\":\"%s\"", stamp,
-	                    rec->time == CHAT_NO_TIME ? ",\"guessed\":true" : "", role);
+	                    rec->time != time ? ",\"guessed\":true" : "", role);
 	rc = small(x, 2, rec->model, &model);
 	if (!rc)
 		rc = add_field(x, "id", rec->id);
@@ -422,7 +436,7 @@ int chat_on_record(void *arg, const struct chat_record *rec)
 		return 0;
 	}
 	rc = place(x, rec->time);
-	if (rec->time != CHAT_NO_TIME)
+	if (rec->time == time)
 		x->row->time = time;
 	if (rc || rec->role == CHAT_UNKNOWN || rec->role == CHAT_DAMAGED)
 		return rc;

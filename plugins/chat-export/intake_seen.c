@@ -61,11 +61,24 @@ int chat_load_raw(struct chat_intake *x)
 	return rc;
 }
 
+int chat_made_id(const char *id, size_t len)
+{
+	size_t n = 1;
+
+	while (n < len && id[n] >= '0' && id[n] <= '9')
+		n++;
+	return len > n && n > 1 && id[0] == 'L' && id[n] == '.';
+}
+
 uint64_t chat_record_hash(const char *id, size_t id_len, unsigned part, const char *role,
                           const char *text, size_t len)
 {
 	char head[64];
-	int n = snprintf(head, sizeof head, "%u %s", part, role);
+	int n;
+
+	if (chat_made_id(id, id_len)) /* the same at another place is the same */
+		id_len = 0;
+	n = snprintf(head, sizeof head, "%u %s", part, role);
 
 	return XXH3_64bits(id, id_len) ^ 3 * XXH3_64bits(head, (size_t)n) ^
 	       7 * XXH3_64bits(text, len);

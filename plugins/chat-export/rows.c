@@ -315,6 +315,7 @@ static int load_read(struct chat_rows *rows, const char *month, const json_t *o)
 	r->mtime_ns = (int64_t)number_of(o, "mtime");
 	r->next = number_of(o, "next");
 	r->lines = number_of(o, "lines");
+	r->turn = number_of(o, "turn");
 	r->time = chat_unstamp(text_of(o, "time"));
 	r->purged = json_is_true(json_object_get(o, "purged"));
 	(void)snprintf(r->hash, sizeof r->hash, "%s", text_of(o, "hash"));
@@ -434,6 +435,7 @@ static void save_read(const struct chat_read *r, struct chat_buf *b)
 	number(b, "mtime", (uint64_t)r->mtime_ns);
 	number(b, "next", r->next);
 	number(b, "lines", r->lines);
+	number(b, "turn", r->turn);
 	field(b, "hash", r->hash);
 	field(b, "day", r->day);
 	stamp(b, "time", r->time);

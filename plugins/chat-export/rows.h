@@ -24,6 +24,7 @@ struct chat_read {
 	uint64_t next;      /* byte to go on at */
 	char hash[33];      /* of the bytes before `next`; "" when there are none */
 	uint64_t lines;     /* in its raw logs */
+	uint64_t turn;      /* how often it was begun anew: offsets then mean something else */
 	char day[CHAT_DAY]; /* of the last of them, or "" */
 	int64_t time;       /* of its last record that had one */
 	char **session;     /* that it has records of: their log names */

@@ -11,7 +11,7 @@
 #include "intake.h"
 #include "others.h"
 
-#define TRIES 4
+#define TRIES 20
 #define MAX_SIZE "2G"
 #define WRITERS_MOST 4000
 
@@ -297,7 +297,7 @@ static void reset(struct chat_sync *s)
 static int once(struct chat_sync *s)
 {
 	struct run run = { .s = s };
-	int rc = chat_archive_open(s->host, &run.a);
+	int rc = chat_archive_open(s->host, CHAT_READS, &run.a);
 
 	if (!rc)
 		rc = chat_redactor_init(s->host, &run.r);
@@ -307,6 +307,8 @@ static int once(struct chat_sync *s)
 		rc = chat_others_load(s->host, chat_buf_str(&run.a.worktrees), &run.others);
 	if (!rc)
 		rc = discover(&run);
+	if (!rc && (run.n || !s->quiet)) /* before a commit nothing more, when nothing is new */
+		rc = chat_archive_need(&run.a, CHAT_SESSIONS);
 	if (!rc)
 		rc = take_all(&run);
 	if (!rc) /* sizes are of what is stored */

@@ -199,6 +199,21 @@ t_truncated_rewritten_rotated() {
 	eq "$(logs raw | sort -u | wc -l)" 8 "no line twice"
 }
 
+t_rotated_log_is_read_to_its_end() {
+	begin "logs = $W/chat.log"
+	say() { printf '[2026-11-20 10:%s:00] User: message %s\n\n' "$1" "$1"; }
+	say 01 >"$W/chat.log"
+	sync
+	say 02 >>"$W/chat.log"
+	mv "$W/chat.log" "$W/chat.log.1"
+	say 03 >"$W/chat.log"
+	sync
+	chat show >../out
+	for n in 01 02 03; do eq "$(grep -c "User: message $n" ../out)" 1 "message $n"; done
+	sync
+	eq "$(field records)" 0
+}
+
 t_state_that_is_lost() {
 	begin
 	talk $S1 2026-11-20 >"$CLAUDE/$S1.jsonl"
@@ -709,6 +724,12 @@ t_hostile_text() {
 	hasnt ../names ".."
 	sync
 	eq "$(field records)" 0
+	# a time that is to come is none
+	said $S1 2199-01-01T00:00:00.000Z user u9 u1 "from the future" >>"$f"
+	sync
+	chat show 1111 --tools >../out
+	has ../out "from the future"
+	hasnt ../out "Chat History - 2199"
 	TERM=xterm GIT_PAGER=cat python3 "$HERE/terminal.py" 2 -- git sk chat show 1111 >../out || true
 	hasnt ../out $'\033[2J'
 }
