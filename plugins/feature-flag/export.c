@@ -22,8 +22,10 @@ void export_env(FILE *out, const struct item *item, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const char *value = item[i].value;
 
-		if (!item[i].flag->env)
+		if (!item[i].flag->env) {
+			(void)fprintf(out, "# %s has no variable\n", item[i].flag->name);
 			continue;
+		}
 		(void)fprintf(out, "%s=", item[i].flag->env);
 		if (*value && value[strspn(value, plain)] == '\0') {
 			(void)fprintf(out, "%s\n", value);

@@ -24,7 +24,7 @@ begin() {
 # settings LINE...: [plugin "feature-flag"] has them
 settings() {
 	{
-		printf '[plugins]\nenable = feature-flag\n'
+		printf '[plugins]\nenable = feature-flag\ntimeout = 5m\n' # a slow machine is no failure
 		[ -z "${FOLDER:-}" ] || printf 'folder = %s\n' "$FOLDER"
 		printf '[plugin "feature-flag"]\n'
 		[ $# = 0 ] || printf '%s\n' "$@"
@@ -226,6 +226,9 @@ t_add() {
 	# a name that would make PATH its variable has none
 	flag add path -t string -d x
 	eq "$(PATH=$PATH flag get path)" x
+	flag export --format env >../out
+	has ../out "# path has no variable"
+	! grep -q ^PATH ../out
 	# not enabled: nothing without a backup
 	git init -q ../plain
 	cp flags.ini ../plain
@@ -319,6 +322,40 @@ t_hostile_files() {
 	code 2 flag get a-flag
 	flag add a-flag
 	eq "$(flag get a-flag)" false
+}
+
+t_what_a_killed_one_left() {
+	begin
+	three
+	echo outside >../outside
+	ln -s ../outside .flags.ini.sk-new
+	flag set new_payment true
+	eq "$(cat ../outside)" outside
+	[ ! -e .flags.ini.sk-new ] && [ ! -L .flags.ini.sk-new ]
+	eq "$(flag get new_payment)" true
+	# while it cannot be written, it stays
+	[ "$(id -u)" != 0 ] || return 0
+	mkdir conf && mv flags.ini conf
+	settings 'file = conf/flags.ini'
+	cp conf/flags.ini ../same
+	chmod 555 conf
+	code 15 flag set new_payment false
+	chmod 755 conf
+	cmp conf/flags.ini ../same
+	eq "$(ls -A conf)" flags.ini
+}
+
+t_merge_conflict_in_the_file() {
+	begin
+	three
+	git add -A && git commit -qm flags
+	git checkout -qb other && flag set rate-limit 11 && git commit -qam other
+	git checkout -q main && flag set rate-limit 12 && git commit -qam main
+	! git merge -q other >/dev/null 2>&1
+	grep -q '<<<<<<<' flags.ini
+	eq "$(flag get new_payment)" false
+	code 2 flag get rate-limit
+	code 3 flag list
 }
 
 t_two_at_once_lose_nothing() {

@@ -424,6 +424,30 @@ static void one_broken_flag_is_one(void **unused)
 	}
 }
 
+/* Whatever the bytes are: each section is a flag once, usable or broken, and `get` has a value for
+ * the usable ones. */
+static void any_bytes_can_be_read(void **unused)
+{
+	(void)unused;
+	state = 3;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct sk_buf text = random_text();
+		unsigned hits = pick(6);
+		struct flags flags;
+
+		for (unsigned k = 0; k < hits && text.len; k++)
+			text.ptr[pick((unsigned)text.len)] = (char)(1 + pick(255));
+		flags_read(text.ptr, text.len, &flags);
+		for (size_t k = 0; k < flags.n; k++) {
+			const struct flag *f = &flags.flag[k];
+
+			assert_ptr_equal(flags_find(&flags, f->name), f);
+			assert_true(f->broken ? f->broken_line > 0 : f->value.text != NULL);
+		}
+		sk_buf_free(&text);
+	}
+}
+
 static void like_names_are_found(void **unused)
 {
 	struct flags flags;
@@ -454,6 +478,7 @@ int main(void)
 		cmocka_unit_test(values_have_types),
 		cmocka_unit_test(names_and_variables),
 		cmocka_unit_test(one_broken_flag_is_one),
+		cmocka_unit_test(any_bytes_can_be_read),
 		cmocka_unit_test(like_names_are_found),
 	};
 
