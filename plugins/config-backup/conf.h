@@ -127,6 +127,9 @@ struct conf_versions {
 
 /* Of one file; none is no error. */
 int conf_versions(struct conf *c, const char *name, struct conf_versions *out);
+/* Of all files, of other worktrees too; and those of one name among them, borrowed. */
+int conf_versions_all(struct conf *c, struct conf_versions *out);
+struct conf_versions conf_versions_in(const struct conf_versions *all, const char *name);
 /* All files that there are versions of here, by path. */
 struct conf_known {
 	struct conf_place place;
@@ -152,6 +155,8 @@ int conf_save_begin(struct conf *c, const char *why, int64_t wait_ms, struct con
 /* `again`: also when nothing has changed since the newest version. */
 int conf_save_add(struct conf_batch *batch, const struct conf_place *place,
                   const struct conf_file *file, bool again, struct conf_saved *out);
+/* New versions in it. */
+size_t conf_save_count(const struct conf_batch *batch);
 /* Ends the batch in either case. */
 int conf_save_end(struct conf_batch *batch);
 void conf_save_drop(struct conf_batch *batch);

@@ -78,12 +78,28 @@ static const char *in_tree(const struct conf *c, const char *path)
 	return path[len] == '/' && path[len + 1] ? path + len + 1 : NULL;
 }
 
+/* git's own id of the path as a blob, which is not stored. */
+static int long_name(struct conf *c, const char *path, char **out)
+{
+	struct skp_batch *batch = NULL;
+	struct skp_oid id;
+	int rc = c->host->batch(c->host, &batch);
+
+	if (!rc)
+		rc = c->host->blob(batch, path, strlen(path), &id);
+	if (batch)
+		c->host->drop(batch);
+	if (!rc && asprintf(out, "long/%s", c->host->hex(c->host, &id)) < 0)
+		rc = conf_oom(c);
+	return rc;
+}
+
 int conf_place_exact(struct conf *c, const char *path, struct conf_place *out)
 {
 	const char *below = in_tree(c, path);
 	char *coded, *id = NULL, *name = NULL;
 	bool fits, ok;
-	int n;
+	int rc = 0;
 
 	coded = conf_name_code(below ? below : path, &fits);
 	if (below)
@@ -91,17 +107,14 @@ int conf_place_exact(struct conf *c, const char *path, struct conf_place *out)
 	if (!coded || (below && !id))
 		return conf_oom(c);
 	if (!fits)
-		n = asprintf(&name, "long/%016llx%016llx",
-		             (unsigned long long)conf_hash(path, strlen(path), 1),
-		             (unsigned long long)conf_hash(path, strlen(path), 2));
-	else if (below)
-		n = asprintf(&name, "work/%s/%s", id, coded);
-	else
-		n = asprintf(&name, "host/%s", coded);
+		rc = long_name(c, path, &name);
+	else if ((below ? asprintf(&name, "work/%s/%s", id, coded)
+	                : asprintf(&name, "host/%s", coded)) < 0)
+		rc = conf_oom(c);
 	free(coded);
 	free(id);
-	if (n < 0)
-		return conf_oom(c);
+	if (rc)
+		return rc;
 	out->path = strdup(path);
 	out->name = name;
 	return out->path ? 0 : conf_oom(c);

@@ -10,6 +10,7 @@ struct conf_batch {
 	struct conf *c;
 	const char *why;
 	struct skp_batch *batch;
+	struct conf_versions all; /* as they were when it began */
 	int lock;
 	size_t n; /* versions in it */
 	int64_t now;
@@ -25,6 +26,8 @@ int conf_save_begin(struct conf *c, const char *why, int64_t wait_ms, struct con
 		return conf_oom(c);
 	*b = (struct conf_batch){ .c = c, .why = why, .lock = -1 };
 	rc = c->host->lock(c->host, "versions", wait_ms, &b->lock);
+	if (!rc)
+		rc = conf_versions_all(c, &b->all);
 	if (!rc)
 		rc = c->host->batch(c->host, &b->batch);
 	if (rc) {
@@ -42,8 +45,14 @@ void conf_save_drop(struct conf_batch *b)
 {
 	if (b->batch)
 		b->c->host->drop(b->batch);
+	free(b->all.item);
 	b->c->host->unlock(b->c->host, b->lock);
 	free(b);
+}
+
+size_t conf_save_count(const struct conf_batch *b)
+{
+	return b->n;
 }
 
 int conf_save_end(struct conf_batch *b)
@@ -176,13 +185,10 @@ static int put(struct conf_batch *b, const struct conf_place *place, const struc
 int conf_save_add(struct conf_batch *b, const struct conf_place *place,
                   const struct conf_file *file, bool again, struct conf_saved *out)
 {
-	struct conf_versions v = { 0 };
+	struct conf_versions v = conf_versions_in(&b->all, place->name);
 	struct conf_saved saved = { 0 };
 	struct skp_oid content;
-	int rc = conf_versions(b->c, place->name, &v);
-
-	if (!rc)
-		rc = b->c->host->blob(b->batch, file->data, file->len, &content);
+	int rc = b->c->host->blob(b->batch, file->data, file->len, &content);
 	if (!rc && !again && v.n && is_same(b->c, &v.item[0], file, &content)) {
 		*out = (struct conf_saved){ v.item[0].id, false, v.item[0].secrets };
 		return 0;

@@ -19,7 +19,7 @@ int conf_errno(struct conf *c, const char *what, const char *path)
 	                      strerror(saved));
 }
 
-/* FNV-1a, for names of locks and of what is too long; nothing rests on it being hard to meet. */
+/* FNV-1a, for names of locks and tables; nothing rests on it being hard to meet. */
 uint64_t conf_hash(const void *data, size_t len, uint64_t seed)
 {
 	const unsigned char *p = data;

@@ -87,6 +87,33 @@ int conf_versions(struct conf *c, const char *name, struct conf_versions *out)
 	return rc;
 }
 
+int conf_versions_all(struct conf *c, struct conf_versions *out)
+{
+	return take_records(c, "", out);
+}
+
+struct conf_versions conf_versions_in(const struct conf_versions *all, const char *name)
+{
+	size_t low = 0, high = all->n, len = strlen(name), end;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		const char *x = all->item[mid].record;
+		size_t n = strcspn(x, "@");
+		int cmp = memcmp(x, name, n < len ? n : len);
+
+		if (cmp ? cmp < 0 : n < len)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (end = low; end < all->n; end++)
+		if (strncmp(all->item[end].record, name, len) != 0 ||
+		    all->item[end].record[len] != '@')
+			break;
+	return (struct conf_versions){ all->item + low, end - low };
+}
+
 /* The path of these versions; NULL: they are another worktree's. */
 static char *path_of(struct conf *c, const struct conf_versions *v)
 {

@@ -16,7 +16,10 @@
 
 #define RECORD "watch"
 #define FILE_NAME "patterns"
-#define LEAVE_MS 300 /* of an event's time */
+/* Of an event's time: for the end, and for each new version, whose ref git writes and syncs. */
+#define LEAVE_MS 400
+#define VERSION_MS 25
+#define VERSIONS_MAX 500 /* of one round */
 
 /* Patterns */
 
@@ -263,6 +266,20 @@ static int by_key(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
+static int add_seen(struct conf *c, struct seen_list *list, const struct seen *s)
+{
+	struct seen *grown;
+
+	if ((list->n & (list->n - 1)) == 0) {
+		grown = realloc(list->item, (list->n ? 2 * list->n : 1) * sizeof *grown);
+		if (!grown)
+			return conf_oom(c);
+		list->item = grown;
+	}
+	list->item[list->n++] = *s;
+	return 0;
+}
+
 static char *seen_path(struct conf *c)
 {
 	char *folder = NULL, *path = NULL;
@@ -279,20 +296,15 @@ static void read_seen(struct conf *c, struct seen_list *out)
 	FILE *in = path ? fopen(path, "re") : NULL;
 
 	while (in && fgets(line, sizeof line, in)) {
-		struct seen s, *grown;
+		struct seen s;
 		unsigned long long key;
 
 		if (sscanf(line, "%llx %lld %lld %lld %lld %lld %lld %lld", &key, &s.dev, &s.ino,
 		           &s.size, &s.mtime, &s.mtime_ns, &s.ctime, &s.ctime_ns) != 8)
 			continue;
 		s.key = key;
-		if ((out->n & (out->n - 1)) == 0) {
-			grown = realloc(out->item, (out->n ? 2 * out->n : 1) * sizeof *grown);
-			if (!grown)
-				break;
-			out->item = grown;
-		}
-		out->item[out->n++] = s;
+		if (add_seen(c, out, &s))
+			break;
 	}
 	if (in)
 		(void)fclose(in);
@@ -347,7 +359,8 @@ static void write_seen(struct conf *c, const struct seen_list *list)
 struct round {
 	struct conf *c;
 	struct conf_batch *batch;
-	struct seen_list old, new;
+	struct seen_list old, now;
+	bool looked; /* at more than times */
 	int64_t wait_ms;
 };
 
@@ -360,6 +373,7 @@ static int save_path(struct round *r, const char *path)
 
 	if (!rc && !r->batch)
 		rc = conf_save_begin(r->c, "watched", r->wait_ms, &r->batch);
+	r->looked = true;
 	if (rc)
 		return rc;
 	rc = conf_read(r->c, place.path, &f);
@@ -374,7 +388,7 @@ static int save_path(struct round *r, const char *path)
 static int round_path(struct round *r, const char *path)
 {
 	struct stat st;
-	struct seen s, *grown;
+	struct seen s;
 	char *target;
 	int rc;
 
@@ -389,17 +403,35 @@ static int round_path(struct round *r, const char *path)
 		if (st.st_ctim.tv_sec + 1 >= r->c->host->now(r->c->host))
 			s.ino = -1;
 	}
-	if ((r->new.n &(r->new.n - 1)) == 0) {
-		grown = realloc(r->new.item, (r->new.n ? 2 * r->new.n : 1) * sizeof *grown);
-		if (!grown)
-			return conf_oom(r->c);
-		r->new.item = grown;
-	}
-	r->new.item[r->new.n++] = s;
+	rc = add_seen(r->c, &r->now, &s);
+	if (rc)
+		return rc;
 	if (!S_ISLNK(st.st_mode) || !(target = realpath(path, NULL)))
 		return 0;
 	rc = stat(target, &st) == 0 && S_ISREG(st.st_mode) ? round_path(r, target) : 0;
 	free(target);
+	return rc;
+}
+
+static bool is_time(const struct round *r)
+{
+	int64_t left = r->c->host->time_left(r->c->host);
+	int64_t n = r->batch ? (int64_t)conf_save_count(r->batch) : 0;
+
+	return left < 0 || (n < VERSIONS_MAX && left > LEAVE_MS + VERSION_MS * n);
+}
+
+/* What was not looked at in this round is as it was before. */
+static int keep_others(struct round *r)
+{
+	size_t n = r->now.n;
+	int rc = 0;
+
+	if (n)
+		qsort(r->now.item, n, sizeof *r->now.item, by_key);
+	for (size_t i = 0; !rc && i < r->old.n; i++)
+		if (!n || !bsearch(&r->old.item[i], r->now.item, n, sizeof *r->now.item, by_key))
+			rc = add_seen(r->c, &r->now, &r->old.item[i]);
 	return rc;
 }
 
@@ -415,9 +447,7 @@ int conf_watch_run(struct conf *c, int64_t wait_ms)
 	if (!rc && files.n)
 		read_seen(c, &r.old);
 	for (size_t i = 0; !rc && i < files.n && whole; i++) {
-		int64_t left = c->host->time_left(c->host);
-
-		whole = left < 0 || left > LEAVE_MS; /* the rest is for the next round */
+		whole = is_time(&r); /* the rest is for the next round */
 		if (whole)
 			rc = round_path(&r, files.item[i]);
 	}
@@ -425,10 +455,12 @@ int conf_watch_run(struct conf *c, int64_t wait_ms)
 		conf_save_drop(r.batch);
 	else if (r.batch)
 		rc = conf_save_end(r.batch);
-	if (!rc && whole && r.batch)
-		write_seen(c, &r.new);
+	if (!rc && !whole)
+		rc = keep_others(&r);
+	if (!rc && r.looked)
+		write_seen(c, &r.now);
 	free(r.old.item);
-	free(r.new.item);
+	free(r.now.item);
 	/* another process is storing: then so may the next round */
 	return rc == SKP_EBUSY ? 0 : rc;
 }
