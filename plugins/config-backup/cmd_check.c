@@ -46,8 +46,7 @@ static void note(json_t *list, bool is, const char *word)
 		(void)json_array_append_new(list, json_string(word));
 }
 
-/* Each thing that differs by its name. */
-static json_t *compare(struct conf *c, const struct conf_file *was, const struct conf_file *now)
+json_t *conf_drift_json(struct conf *c, const struct conf_file *was, const struct conf_file *now)
 {
 	json_t *list = json_array();
 	struct conf_drift d;
@@ -81,7 +80,7 @@ static int check_one(struct checked *k, const struct conf_place *place,
 		return rc;
 	rc = conf_read_place(c, place, &now);
 	if (!rc) {
-		drift = compare(c, &was, &now);
+		drift = conf_drift_json(c, &was, &now);
 		conf_file_clear(&now);
 	} else if (rc == SKP_ENO) {
 		drift = json_pack("[s]", "missing");

@@ -307,6 +307,22 @@ static int as_it_was(struct edit *e, int code)
 	return rc;
 }
 
+static int tell(struct edit *e, const char *id)
+{
+	struct skp_host *host = e->c->host;
+
+	if (e->c->call->json)
+		return conf_json_out(e->c, json_pack("{s:o, s:b, s:s?}", "path",
+		                                     conf_json_path(e->place.path), "changed",
+		                                     id != NULL, "version", id));
+	if (id)
+		host->print(host, "%s is changed; it is version %s\n",
+		            host->name(host, e->place.path), id);
+	else
+		host->note(host, "nothing was changed");
+	return 0;
+}
+
 static int save_result(struct edit *e)
 {
 	struct conf_saved saved;
@@ -315,15 +331,13 @@ static int save_result(struct edit *e)
 
 	if (!rc)
 		rc = conf_save_one(e->c, &e->place, &now, "edited", false, &saved);
-	if (!rc)
-		e->c->host->print(e->c->host, "%s is changed; it is version %s\n",
-		                  e->c->host->name(e->c->host, e->place.path), saved.id);
-	return rc;
+	return rc ? rc : tell(e, saved.id);
 }
 
 /* One way from the editor to the file; *again: once more. */
 static int attempt(struct edit *e, bool *again)
 {
+	bool checked = true; /* until the user has what the check refused applied all the same */
 	char choice = 0;
 	int rc = run_editor(e);
 
@@ -331,10 +345,8 @@ static int attempt(struct edit *e, bool *again)
 	if (rc)
 		return rc;
 	if (e->old.data && e->text.len == e->old.len &&
-	    memcmp(e->text.data, e->old.data, e->old.len) == 0) {
-		e->c->host->note(e->c->host, "nothing was changed");
-		return 0;
-	}
+	    memcmp(e->text.data, e->old.data, e->old.len) == 0)
+		return tell(e, NULL);
 	rc = check_text(e);
 	if (rc == SKP_ENO) {
 		choice = what_now(e, rc);
@@ -342,10 +354,11 @@ static int attempt(struct edit *e, bool *again)
 			rc = as_it_was(e, rc);
 	}
 	while ((!rc || choice == 'a') && choice != 'e' && choice != 'k') {
-		rc = apply_checked(e, choice != 'a');
+		rc = apply_checked(e, checked);
 		if (rc != SKP_EBUSY && rc != SKP_ENO)
 			return rc ? rc : save_result(e);
 		choice = what_now(e, rc);
+		checked = checked && rc == SKP_EBUSY;
 		if (choice != 'k' && rc == SKP_EBUSY) {
 			rc = take_theirs(e);
 			if (rc)

@@ -11,23 +11,18 @@
 /* What is known of secrets in it; looked for now when it could not be then. */
 static const char *secrets_of(struct conf *c, const struct conf_version *v)
 {
-	struct skp_secret *found = NULL;
+	const char *found = v->secrets;
 	struct conf_file f;
-	char *clean = NULL;
-	size_t len = 0, n = 0;
-	const char *mark;
 
 	if (strcmp(v->secrets, "unknown") != 0 || v->damaged ||
 	    !(c->host->features & SKP_CAN_REDACT) || conf_version_read(c, v, &f))
 		return v->secrets;
 	if (f.meta.link)
-		return "none";
-	if (c->host->redact(c->host, f.data, f.len, &clean, &len, &found, &n))
-		return v->secrets;
-	mark = n ? found[0].rule : "none";
-	c->host->release(c->host, clean);
+		found = "none";
+	else if (conf_secrets(c, &f, &found))
+		found = "unknown";
 	conf_file_clear(&f);
-	return mark;
+	return found;
 }
 
 static const char *mark_of(struct conf *c, const char *secrets)
@@ -349,14 +344,26 @@ static void print_drift(struct conf *c, bool *head, const struct conf_version *v
 		           "differs");
 }
 
+static int diff_json(struct conf *c, const struct conf_place *place, const struct conf_version *v,
+                     const struct conf_file *was, const struct conf_file *now, const char *body)
+{
+	json_t *drift = conf_drift_json(c, was, now), *text = json_string(body);
+
+	if (!text && json_array_size(drift))
+		text = json_string("they are no text and differ\n");
+	return conf_json_out(c,
+	                     json_pack("{s:o, s:s, s:o, s:o}", "path", conf_json_path(place->path),
+	                               "version", v->id, "drift", drift, "diff", text));
+}
+
 int conf_diff(struct conf *c)
 {
 	const struct conf_version *v = NULL;
 	struct conf_file was, now;
 	struct conf_place place;
-	const char *typed, *body;
+	const char *typed, *body = "";
 	char *text = NULL;
-	bool head = false;
+	bool head = false, same;
 	int rc = conf_one(c, &typed);
 
 	if (!rc)
@@ -367,14 +374,18 @@ int conf_diff(struct conf *c)
 		rc = c->host->pager(c->host);
 	if (rc)
 		return rc;
-	print_drift(c, &head, v, place.path, &was.meta, &now.meta);
-	if (was.len == now.len && (!was.len || memcmp(was.data, now.data, was.len) == 0))
-		return 0;
-	rc = diff_contents(c, &was, &now, &text);
+	same = was.len == now.len && (!was.len || memcmp(was.data, now.data, was.len) == 0);
+	if (!same)
+		rc = diff_contents(c, &was, &now, &text);
 	if (rc)
 		return rc;
-	print_line(c, &head, v, place.path, NULL, NULL, NULL);
-	body = body_of(c, text);
+	if (!same)
+		body = body_of(c, text);
+	if (c->call->json)
+		return diff_json(c, &place, v, &was, &now, body);
+	print_drift(c, &head, v, place.path, &was.meta, &now.meta);
+	if (!same)
+		print_line(c, &head, v, place.path, NULL, NULL, NULL);
 	if (c->call->terminal && !*c->host->style(c->host, SKP_RED))
 		print_safe(c, body, strlen(body));
 	else

@@ -155,6 +155,8 @@ int conf_save_begin(struct conf *c, const char *why, int64_t wait_ms, struct con
 /* `again`: also when nothing has changed since the newest version. */
 int conf_save_add(struct conf_batch *batch, const struct conf_place *place,
                   const struct conf_file *file, bool again, struct conf_saved *out);
+/* The rules of secrets that were found in it, "none", or "unknown" where nobody can look. */
+int conf_secrets(struct conf *c, const struct conf_file *file, const char **out);
 /* New versions in it. */
 size_t conf_save_count(const struct conf_batch *batch);
 /* Ends the batch in either case. */
@@ -226,6 +228,8 @@ json_t *conf_json_path(const char *path);
 /* Rules found, as a list; null: they were not looked for. */
 json_t *conf_secrets_json(const char *secrets);
 json_t *conf_json_time(int64_t when);
+/* What differs, each by its name: ["content", "mode", "xattr user.a"]. */
+json_t *conf_drift_json(struct conf *c, const struct conf_file *was, const struct conf_file *now);
 int conf_json_out(struct conf *c, json_t *object); /* takes the reference; NULL: no memory */
 /* "2026-11-23 14:05:06", local. */
 const char *conf_time(int64_t when);

@@ -65,9 +65,8 @@ int conf_save_end(struct conf_batch *b)
 	return rc;
 }
 
-/* Rules of what was found; content that cannot be looked at is stored all the same: it stays here.
- * `list` says so. */
-static int look_for_secrets(struct conf *c, const struct conf_file *f, const char **out)
+/* Content that cannot be looked at is stored all the same: it stays here, and `list` says so. */
+int conf_secrets(struct conf *c, const struct conf_file *f, const char **out)
 {
 	struct skp_secret *found = NULL;
 	char *clean = NULL, *text = NULL;
@@ -194,7 +193,7 @@ int conf_save_add(struct conf_batch *b, const struct conf_place *place,
 		return 0;
 	}
 	if (!rc)
-		rc = look_for_secrets(b->c, file, &saved.secrets);
+		rc = conf_secrets(b->c, file, &saved.secrets);
 	if (!rc)
 		rc = new_id(b, &v, &saved.id);
 	saved.is_new = true;

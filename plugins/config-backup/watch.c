@@ -478,5 +478,5 @@ int conf_watch(struct conf *c)
 	rc = change(c, *what == 'a');
 	if (!rc && *what == 'a')
 		rc = conf_watch_run(c, 10000);
-	return rc;
+	return rc || !c->call->json ? rc : list_patterns(c);
 }

@@ -99,10 +99,15 @@ t_json() {
 		assert base64.b64decode(o["content"]["bytes"]) == b"a\xff" and o["meta"]["mode"] == "0644"
 	END
 	echo 3 >>a.txt
+	git sk conf diff --json a.txt >out
+	python3 -c 'import json, sys; o = json.load(open(sys.argv[1])); assert o["drift"] == ["content"] and "+3" in o["diff"]' out
+	GIT_EDITOR=true git sk conf edit --json a.txt >out
+	python3 -c 'import json, sys; o = json.load(open(sys.argv[1])); assert o["changed"] is False and o["version"] is None' out
+	echo 4 >>a.txt
 	code 1 git sk conf check --json
 	python3 -c 'import json, sys; o = json.load(open(sys.argv[1])); assert not o["same"] and [f["drift"] for f in o["files"]] == [["content"], []]' "$W.out"
 	git sk conf list --json >out
-	python3 -c 'import json, sys; o = json.load(open(sys.argv[1])); assert len(o["files"]) == 2 and o["files"][0]["versions"] == 1' out
+	python3 -c 'import json, sys; o = json.load(open(sys.argv[1])); assert [f["versions"] for f in o["files"]] == [2, 1]' out
 	git sk conf restore --json a.txt >out
 	python3 -c 'import json, sys; f = json.load(open(sys.argv[1]))["files"][0]; assert f["safety_backup"] and not f["unchanged"] and f["missed"] == ""' out
 	git sk conf watch add '*.txt'
@@ -478,6 +483,14 @@ t_what_now() {
 	has f.ini "b = 1"
 	code 0 term 'echo bad >>' 'What now' 'a\n' -- git sk conf edit f.ini
 	has f.ini bad
+	code 0 term 'echo more >>' 'What now' 'a\n' 'the old file is back' '' 'What now' 'a\n' -- git sk conf edit --check-after false f.ini
+	has f.ini more
+	# somebody else wrote it: theirs is kept as a version, and ours is applied
+	code 0 term 'sh -c "echo theirs >f.ini; echo x = 1 >\"\$1\"" sh' 'changed by somebody else' '' 'What now' 'a\n' -- git sk conf edit --check-after 'grep -q x {}' f.ini
+	eq "$(cat f.ini)" "x = 1"
+	git sk conf list f.ini >../list
+	has ../list "changed during an edit"
+	echo bad >>f.ini
 	cp f.ini ../was
 	code 130 term 'echo worse >>' 'What now' '\x03' -- git sk conf edit f.ini
 	cmp f.ini ../was
@@ -684,6 +697,20 @@ t_killed() {
 	GIT_EDITOR=true git sk conf edit "$W/host/f"
 	clean
 	code 0 git fsck
+}
+
+t_secrets_are_marked() {
+	begin
+	cd r
+	echo "key = 1" >plain.ini
+	printf 'token = %s_%s\n' ghp aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dF3hJ5 >secret.ini
+	git sk conf backup plain.ini secret.ini >/dev/null
+	git sk conf list >../out
+	! grep -q 'not looked for' ../out || skip "this git-sk cannot look for secrets"
+	grep -q 'secret.ini.*(secrets: ' ../out || die "$(cat ../out)"
+	! grep -q 'plain.ini.*secrets' ../out || die "$(cat ../out)"
+	# what is kept is the file, and it stays here
+	git sk conf show secret.ini | cmp - secret.ini
 }
 
 t_retention() {
