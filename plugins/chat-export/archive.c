@@ -48,6 +48,7 @@ static int read_rows(struct chat_archive *a, const char *kind)
 
 	(void)snprintf(path, sizeof path, "index/%s", kind);
 	rc = chat_root_find(&a->root, path, &folder);
+	a->forgot |= rc == SKP_ENO;
 	if (rc)
 		return rc == SKP_ENO ? 0 : rc;
 	for (size_t i = 0; !rc && i < folder->n; i++) {
@@ -67,6 +68,7 @@ static int read_rows(struct chat_archive *a, const char *kind)
 	}
 	if (!rc && bad)
 		a->host->warn(a->host, "%zu lines of index/%s cannot be read", bad, kind);
+	a->forgot |= bad > 0;
 	return rc;
 }
 
@@ -122,8 +124,11 @@ int chat_archive_need(struct chat_archive *a, unsigned need)
 
 	need &= ~a->loaded;
 	a->loaded |= need;
-	if (a->exists && need & CHAT_SESSIONS)
+	if (a->exists && need & CHAT_SESSIONS) {
 		rc = read_rows(a, "sessions");
+		if (!rc && a->forgot)
+			rc = chat_archive_rebuild(a);
+	}
 	if (!rc && a->exists && need & CHAT_READS)
 		rc = read_rows(a, "reads");
 	return rc;
@@ -140,9 +145,9 @@ int chat_archive_open(struct skp_host *host, unsigned need, struct chat_archive 
 	chat_root_init(&out->root, host, rc ? NULL : &record.tree);
 	if (rc)
 		return rc == SKP_ENO ? 0 : rc;
-	rc = chat_archive_need(out, need);
+	rc = read_usage(out);
 	if (!rc)
-		rc = read_usage(out);
+		rc = chat_archive_need(out, need);
 	if (!rc)
 		rc = read_text(out, "index/purged", &out->purged);
 	if (!rc)
@@ -525,6 +530,31 @@ int chat_archive_read(struct chat_archive *a, const char *day, const char *kind,
 		rc = read_piece(a, &folder->child[i], from, line, arg);
 	}
 	chat_buf_free(&path);
+	return rc;
+}
+
+static int last_line(void *arg, uint64_t number, const char *s, size_t len)
+{
+	(void)s;
+	(void)len;
+	*(uint64_t *)arg = number;
+	return 0;
+}
+
+int chat_archive_recall(struct chat_archive *a, const char *kind, const char *name,
+                        int (*day)(void *arg, const char *day, uint64_t last), void *arg)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < a->n_usage; i++) {
+		uint64_t last = 0;
+
+		rc = chat_archive_read(a, a->usage[i].day, kind, name, 0, last_line, &last);
+		if (!rc)
+			rc = day(arg, a->usage[i].day, last);
+		if (rc == SKP_ENO)
+			rc = 0;
+	}
 	return rc;
 }
 

@@ -47,6 +47,7 @@ struct chat_archive {
 	struct chat_buf purged, worktrees, dropped; /* texts of index/... */
 	int exists;
 	unsigned loaded; /* enum chat_need */
+	int forgot;      /* rows were lost: what seems to be new may be there */
 	/* Writing. */
 	struct skp_batch *batch; /* begun by the first change */
 	struct chat_writer **writer;
@@ -60,6 +61,8 @@ enum chat_need { CHAT_READS = 1, CHAT_SESSIONS = 2 };
 
 /* With these rows loaded.  Nothing archived yet is an empty one. */
 int chat_archive_open(struct skp_host *host, unsigned need, struct chat_archive *out);
+/* rebuild.c: rows of sessions that have cleaned logs and no row. */
+int chat_archive_rebuild(struct chat_archive *a);
 /* Further rows, before any is asked for or changed. */
 int chat_archive_need(struct chat_archive *a, unsigned need);
 void chat_archive_close(struct chat_archive *a);
@@ -84,6 +87,10 @@ int chat_archive_read(struct chat_archive *a, const char *day, const char *kind,
 
 /* The row of a day, made when there is none; NULL: out of memory. */
 struct chat_usage *chat_usage_of(struct chat_archive *a, const char *day);
+/* What a log has, when its row was lost: calls `day` for each day of it with the number of its last
+ * line. */
+int chat_archive_recall(struct chat_archive *a, const char *kind, const char *name,
+                        int (*day)(void *arg, const char *day, uint64_t last), void *arg);
 /* What is stored, before compression. */
 uint64_t chat_archive_size(const struct chat_archive *a);
 /* Removes a day's logs of that kind, all of them or one name's. */

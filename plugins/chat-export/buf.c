@@ -87,6 +87,18 @@ static size_t sequence(const unsigned char *s, size_t n)
 	return len;
 }
 
+int chat_buf_is_text(const char *s, size_t n)
+{
+	size_t len;
+
+	for (size_t i = 0; i < n; i += len) {
+		len = s[i] ? sequence((const unsigned char *)s + i, n - i) : 0;
+		if (!len)
+			return 0;
+	}
+	return 1;
+}
+
 static void escape(struct chat_buf *b, unsigned char c)
 {
 	static const char from[] = "\"\\\n\t\r\b\f", to[] = "\"\\ntrbf";

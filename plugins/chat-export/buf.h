@@ -21,6 +21,8 @@ int chat_buf_addf(struct chat_buf *b, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 /* A JSON string in its quotes; NUL and bytes that are not UTF-8 become U+FFFD. */
 int chat_buf_json(struct chat_buf *b, const char *s, size_t n);
+/* Whether it is UTF-8 without a NUL. */
+int chat_buf_is_text(const char *s, size_t n);
 /* `"key":"text"`, with a comma before it unless it follows a bracket. */
 int chat_buf_field(struct chat_buf *b, const char *key, const char *s, size_t n);
 void chat_buf_clear(struct chat_buf *b); /* keeps the memory */

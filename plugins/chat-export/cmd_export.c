@@ -127,6 +127,8 @@ static int finish(struct out *o)
 		if (!rc)
 			o->host->note(o->host, "%zu sessions are in %s", o->any,
 			              o->host->name(o->host, o->file));
+	} else if (!o->folder && o->call->json) {
+		rc = o->host->json(o->host, o->text.s, o->text.n);
 	} else if (!o->folder) {
 		o->host->write(o->host, o->text.s, o->text.n);
 	}
@@ -157,10 +159,18 @@ int chat_cmd_export(struct skp_host *host, const struct skp_call *call)
 		rc = check(&o);
 	if (rc || (rc = chat_archive_open(host, CHAT_SESSIONS, &a)))
 		return rc;
+	if (call->json && (o.file || o.folder || skp_has(call, "format"))) {
+		rc = host->error(host, SKP_EUSAGE,
+		                 "--json is for standard output; --format json writes files");
+		goto out;
+	}
+	if (call->json)
+		o.view.form = CHAT_JSON;
 	o.view.escape = call->terminal && !o.file && !o.folder;
 	rc = add_all(&o, &a, skp_has(call, "all") || o.view.day);
 	if (!rc)
 		rc = finish(&o);
+out:
 	chat_buf_free(&o.text);
 	chat_archive_close(&a);
 	return rc;

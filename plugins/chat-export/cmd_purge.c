@@ -337,8 +337,17 @@ static int do_purge(struct purge *p, const struct skp_call *call)
 	                              : purge_matches(p, skp_value(call, "match"));
 }
 
-static int tell(struct purge *p)
+static int tell(struct purge *p, int json)
 {
+	char text[200];
+
+	if (json) {
+		int n = snprintf(text, sizeof text,
+		                 "{\"sessions\":%zu,\"days\":%zu,\"lines\":%zu,\"dry_run\":%s}",
+		                 p->sessions, p->days, p->lines, p->dry_run ? "true" : "false");
+
+		return p->host->json(p->host, text, (size_t)n);
+	}
 	if (!p->sessions && !p->lines && !p->days)
 		return p->host->error(p->host, SKP_ENO, "there is nothing of that kind");
 	p->host->print(p->host, "%spurged: %zu sessions, %zu days, %zu lines of others\n",
@@ -366,7 +375,7 @@ int chat_cmd_purge(struct skp_host *host, const struct skp_call *call)
 	}
 	host->unlock(host, lock);
 	if (!rc)
-		rc = tell(&p);
+		rc = tell(&p, call->json);
 	pcre2_match_context_free(p.limits);
 	pcre2_match_data_free(p.data);
 	pcre2_code_free(p.code);

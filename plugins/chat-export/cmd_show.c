@@ -132,6 +132,8 @@ int chat_cmd_show(struct skp_host *host, const struct skp_call *call)
 	struct chat_view view;
 	int rc = chat_args(host, call, 0, 1, "show [SESSION] [--tools|--raw]");
 
+	if (!rc && call->json && skp_has(call, "raw"))
+		rc = host->error(host, SKP_EUSAGE, "--raw gives JSON lines already");
 	if (!rc)
 		rc = chat_view_of(host, call, &view);
 	if (rc ||

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
@@ -25,14 +24,6 @@ static int stop(struct chat_intake *x, int rc)
 	return rc;
 }
 
-static int expired(const struct chat_sync *s)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return s->deadline_ms && (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 >= s->deadline_ms;
-}
-
 /* Hashes the bytes from `from` to `to`; 0 when they cannot be read, or not in time. */
 static int hash_on(struct chat_intake *x, int fd, XXH3_state_t *state, uint64_t from, uint64_t to,
                    int hurry)
@@ -43,7 +34,7 @@ static int hash_on(struct chat_intake *x, int fd, XXH3_state_t *state, uint64_t 
 		size_t want = to - from < sizeof piece ? (size_t)(to - from) : sizeof piece;
 		ssize_t got = pread(fd, piece, want, (off_t)from);
 
-		if (got <= 0 || (hurry && expired(x->sync)))
+		if (got <= 0 || (hurry && chat_expired(x->sync)))
 			return 0;
 		(void)XXH3_128bits_update(state, piece, (size_t)got);
 		from += (uint64_t)got;
@@ -93,7 +84,7 @@ static int feed(struct chat_intake *x, int fd, struct chat_parser *parser, int *
 		if (!x->sync->quiet)
 			x->a->host->progress(x->a->host, "reading conversations",
 			                     (size_t)(x->sync->bytes >> 20), 0);
-		if (expired(x->sync))
+		if (chat_expired(x->sync))
 			break;
 	}
 	return rc;
@@ -201,7 +192,7 @@ static int finish_moved(struct chat_intake *x, int *moved, struct chat_error *er
 		(void)XXH3_128bits_reset(state);
 		if (hash_on(x, fd, state, 0, x->row->next, 0))
 			digest(state, hash);
-		while (!rc && !end && strcmp(hash, x->row->hash) == 0 && !expired(x->sync)) {
+		while (!rc && !end && strcmp(hash, x->row->hash) == 0 && !chat_expired(x->sync)) {
 			rc = read_slice(x, fd, state, 1, &end, err);
 			*moved = 1;
 			digest(state, hash);
@@ -224,7 +215,7 @@ static int read_lines(struct chat_intake *x, int fd, struct chat_error *err)
 		return stop(x, oom(x));
 	(void)XXH3_128bits_reset(state);
 	if (x->row->next && x->row->next <= x->src->size &&
-	    !hash_on(x, fd, state, 0, x->row->next, 1) && expired(x->sync)) {
+	    !hash_on(x, fd, state, 0, x->row->next, 1) && chat_expired(x->sync)) {
 		x->sync->left++;
 		goto out;
 	}
@@ -233,7 +224,7 @@ static int read_lines(struct chat_intake *x, int fd, struct chat_error *err)
 	    (x->row->next > x->src->size || strcmp(hash, x->row->hash) != 0)) {
 		if ((rc = finish_moved(x, &moved, err)))
 			goto out;
-		if (moved && expired(x->sync)) { /* it may have more */
+		if (moved && chat_expired(x->sync)) { /* it may have more */
 			x->sync->left++;
 			goto out;
 		}
@@ -247,7 +238,7 @@ static int read_lines(struct chat_intake *x, int fd, struct chat_error *err)
 			(void)stop(x, rc);
 	}
 	while (!rc && !end) {
-		if (expired(x->sync)) {
+		if (chat_expired(x->sync)) {
 			x->sync->left++;
 			goto out;
 		}
@@ -278,6 +269,11 @@ static int read_whole(struct chat_intake *x, struct chat_error *err)
 		return stop(x, rc);
 	rc = chat_parse(x->src, &plan, &result, err);
 	x->sync->bytes += x->src->size;
+	if (rc == CHAT_STOPPED) { /* what is there by now is left out the next time */
+		x->sync->left++;
+		x->row->size = 0;
+		return chat_end_unit(x);
+	}
 	if (!rc)
 		rc = chat_end_unit(x);
 	if (!rc)
@@ -317,10 +313,22 @@ static void peek(struct chat_intake *x)
 		(void)chat_parse(x->src, &plan, &result, &ignored);
 }
 
+static int recall_raw(void *arg, const char *day, uint64_t last)
+{
+	struct chat_intake *x = arg;
+
+	memcpy(x->row->day, day, CHAT_DAY);
+	x->row->lines = last;
+	return 0;
+}
+
 int chat_intake(struct chat_intake *x, struct chat_error *err)
 {
 	int fd = -1, rc;
 
+	if (x->a->forgot && !x->row->lines && !x->row->next &&
+	    (rc = chat_archive_recall(x->a, "raw", x->row->name, recall_raw, x)))
+		return stop(x, rc);
 	if (x->row->lines && x->src->kind != CHAT_LINES && (rc = chat_archive_commit(x->a)))
 		return stop(x, rc); /* what is to be compared with has to be stored */
 	peek(x);

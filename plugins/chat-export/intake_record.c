@@ -76,6 +76,9 @@ int chat_on_unit(void *arg, const struct chat_unit *unit)
 	char hash[33];
 	int was = 0, rc = chat_end_unit(x);
 
+	if (!rc && x->src->kind != CHAT_LINES && chat_expired(x->sync))
+		return CHAT_STOPPED;
+
 	if (!rc && (rc = chat_redact_unit(x->r, unit, &x->line, &x->secrets)))
 		return stop(x, rc);
 	if (rc)

@@ -12,6 +12,7 @@
 #include <safekeep/plugin.h>
 
 #define NAME_LONGEST 100
+#define PATH_LONGEST 4200
 
 /* Names to numbers: open addressing */
 
@@ -297,14 +298,42 @@ static int take(char **field, const json_t *o, const char *key)
 	return *s ? chat_set(field, s, strlen(s)) : 0;
 }
 
+/* A path: "path", or "path_hex" where it is no UTF-8. */
+static int path_of(const json_t *o, char out[PATH_LONGEST])
+{
+	const char *text = text_of(o, "path"), *hex = text_of(o, "path_hex");
+	size_t n = 0;
+	unsigned c;
+
+	if (*text)
+		return strlen(text) < PATH_LONGEST ? (strcpy(out, text), 0) : SKP_EDAMAGED;
+	for (; n + 1 < PATH_LONGEST && sscanf(hex, "%2x", &c) == 1 && c; hex += 2)
+		out[n++] = (char)c;
+	out[n] = '\0';
+	return n && !*hex ? 0 : SKP_EDAMAGED;
+}
+
+static void save_path(struct chat_buf *b, const char *path)
+{
+	if (chat_buf_is_text(path, strlen(path))) {
+		(void)chat_buf_field(b, "path", path, strlen(path));
+		return;
+	}
+	(void)chat_buf_adds(b, "\"path_hex\":\"");
+	for (; *path; path++)
+		(void)chat_buf_addf(b, "%02x", (unsigned char)*path);
+	(void)chat_buf_addc(b, '"');
+}
+
 static int load_read(struct chat_rows *rows, const char *month, const json_t *o)
 {
-	const char *path = text_of(o, "path"), *name = text_of(o, "name");
+	const char *name = text_of(o, "name");
+	char path[PATH_LONGEST];
 	const json_t *list = json_object_get(o, "sessions");
 	struct chat_read *r;
 	int rc;
 
-	if (!*path || !*name || chat_rows_read(rows, path))
+	if (path_of(o, path) || !*name || chat_rows_read(rows, path))
 		return SKP_EDAMAGED;
 	if ((rc = chat_rows_add_read(rows, path, name, month, &r)))
 		return rc;
@@ -426,7 +455,7 @@ static void stamp(struct chat_buf *b, const char *key, int64_t ms)
 static void save_read(const struct chat_read *r, struct chat_buf *b)
 {
 	(void)chat_buf_addc(b, '{');
-	field(b, "path", r->path);
+	save_path(b, r->path);
 	field(b, "name", r->name);
 	field(b, "tool", chat_tool_name(r->tool));
 	number(b, "size", r->size);

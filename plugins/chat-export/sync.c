@@ -34,7 +34,7 @@ static int oom(struct skp_host *host)
 	return host->error(host, SKP_EIO, "out of memory");
 }
 
-static int expired(const struct chat_sync *s)
+int chat_expired(const struct chat_sync *s)
 {
 	struct timespec ts;
 
@@ -213,6 +213,18 @@ static int take(struct run *run, const struct chat_source *src)
 	return rc;
 }
 
+/* A document or database that changes all the time is read and stored whole: in events once an
+ * hour, or when it has come to rest. */
+static int is_restless(const struct run *run, const struct chat_source *src)
+{
+	const struct chat_read *row = chat_rows_read(&run->a.rows, src->path);
+	int64_t now = run->s->host->now(run->s->host) * 1000;
+
+	return src->kind != CHAT_LINES && row && row->lines &&
+	       now - src->mtime_ns / 1000000 < CHAT_QUIET_MS &&
+	       now - row->mtime_ns / 1000000 < CHAT_READ_AGAIN_MS;
+}
+
 static int take_all(struct run *run)
 {
 	int rc = 0;
@@ -221,7 +233,9 @@ static int take_all(struct run *run)
 	if (run->n)
 		qsort(run->c, run->n, sizeof *run->c, run->s->deadline_ms ? newer : older);
 	for (size_t i = 0; !rc && i < run->n; i++) {
-		if (expired(run->s)) {
+		if (run->s->quiet && is_restless(run, &run->c[i].src))
+			continue;
+		if (chat_expired(run->s)) {
 			run->s->left += run->n - i;
 			break;
 		}
@@ -388,7 +402,7 @@ int chat_sync(struct chat_sync *s)
 	for (int i = 0; !rc; i++) {
 		rc = once(s);
 		/* git's own tidying, or a child of ours that outlived it, had the ref */
-		if (rc != SKP_EBUSY || i + 1 == TRIES || expired(s))
+		if (rc != SKP_EBUSY || i + 1 == TRIES || chat_expired(s))
 			break;
 		(void)nanosleep(&pause, NULL);
 		reset(s);

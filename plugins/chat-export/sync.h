@@ -10,6 +10,10 @@
 #define CHAT_SLICE (32u << 20)  /* so much is read, then it is stored */
 #define CHAT_SETTLED_MS 3600000 /* a file that is older is not being written any more */
 
+#define CHAT_READ_AGAIN_MS 3600000 /* documents and databases that change all the time */
+#define CHAT_QUIET_MS 600000       /* or that did not change for so long */
+#define CHAT_STOPPED (-1)          /* a callback's answer when time is over */
+
 enum chat_trouble {
 	CHAT_FAILED, /* a source could not be read, or not all of it */
 	CHAT_NOTED,  /* something was left alone: a link, another owner's file */
@@ -41,6 +45,8 @@ struct chat_sync {
  * be read, and are in `remark`.  SKP_EBUSY: another process is at it. */
 int chat_sync(struct chat_sync *s);
 void chat_sync_free(struct chat_sync *s);
+/* Whether its deadline is over. */
+int chat_expired(const struct chat_sync *s);
 
 /* The setting `max_size`, or 2G. */
 int chat_max_size(struct skp_host *host, uint64_t *out);

@@ -223,6 +223,31 @@ t_state_that_is_lost() {
 	eq "$(field records) $(logs raw | wc -l)" "0 4"
 }
 
+t_index_that_is_lost() {
+	begin
+	talk $S1 2026-11-20 >"$CLAUDE/$S1.jsonl"
+	talk $S2 2026-11-21 >"$CLAUDE/$S2.jsonl"
+	sync
+	# the record without its rows
+	git read-tree --index-output="$W/i" --empty
+	export GIT_INDEX_FILE=$W/i
+	git read-tree $REF
+	git rm -q --cached -r index/sessions index/reads
+	tree=$(git write-tree)
+	tag=$(git cat-file tag $REF | sed "1s/.*/object $tree/" | git mktag)
+	unset GIT_INDEX_FILE
+	git update-ref $REF "$tag"
+	sync
+	eq "$(field records) $(field sessions)" "0 2"
+	eq "$(logs raw | wc -l) $(logs log | wc -l)" "8 8"
+	said $S1 2026-11-20T12:00:00.000Z user u8 a2 "more" >>"$CLAUDE/$S1.jsonl"
+	sync
+	eq "$(field records)" 1
+	chat show 1111 >../out
+	has ../out "User: more"
+	has ../out "How does the login"
+}
+
 t_secrets_and_images_never_get_in() {
 	begin "logs = $W/own.log"
 	f=$CLAUDE/$S1.jsonl
