@@ -342,6 +342,7 @@ int chat_archive_line(struct chat_archive *a, const char *day, const char *kind,
 		if (chat_buf_addc(&w->buf, '\n'))
 			rc = oom(a);
 		a->waiting += len + 1;
+		a->fresh += len + 1;
 		*number = w->first + w->n++;
 	}
 	chat_buf_free(&folder);
@@ -467,6 +468,7 @@ int chat_archive_commit(struct chat_archive *a)
 	for (size_t i = 0; !rc && i < a->n_writers; i++)
 		rc = flush_piece(a, a->writer[i]);
 	drop_writers(a);
+	a->fresh = 0;
 	if (!rc)
 		rc = save_rows(a);
 	if (!rc)

@@ -54,6 +54,7 @@ struct chat_archive {
 	size_t n_writers, cap_writers;
 	struct chat_map by_folder;
 	size_t waiting; /* bytes in writers */
+	size_t fresh;   /* appended since the last commit */
 	int dirty, lists_dirty;
 };
 

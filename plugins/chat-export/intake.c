@@ -243,7 +243,7 @@ static int read_lines(struct chat_intake *x, int fd, struct chat_error *err)
 			goto out;
 		}
 		rc = read_slice(x, fd, state, final, &end, err);
-		if (!rc && x->a->waiting >= CHAT_SLICE && (rc = chat_archive_commit(x->a)))
+		if (!rc && x->a->fresh >= CHAT_COMMIT && (rc = chat_archive_commit(x->a)))
 			(void)stop(x, rc);
 	}
 	if (!rc)

@@ -240,7 +240,7 @@ static int take_all(struct run *run)
 			break;
 		}
 		rc = take(run, &run->c[i].src);
-		if (!rc && (run->a.waiting >= CHAT_SLICE || run->a.n_writers >= WRITERS_MOST))
+		if (!rc && (run->a.fresh >= CHAT_COMMIT || run->a.n_writers >= WRITERS_MOST))
 			rc = chat_archive_commit(&run->a);
 	}
 	return rc;

@@ -7,8 +7,9 @@
 #include "archive.h"
 #include "sources.h"
 
-#define CHAT_SLICE (32u << 20)  /* so much is read, then it is stored */
-#define CHAT_SETTLED_MS 3600000 /* a file that is older is not being written any more */
+#define CHAT_SLICE (32u << 20)   /* so much is read, then the rows are true */
+#define CHAT_COMMIT (128u << 20) /* so much is appended, then it is stored */
+#define CHAT_SETTLED_MS 3600000  /* a file that is older is not being written any more */
 
 #define CHAT_READ_AGAIN_MS 3600000 /* documents and databases that change all the time */
 #define CHAT_QUIET_MS 600000       /* or that did not change for so long */

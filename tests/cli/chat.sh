@@ -587,6 +587,26 @@ t_before_a_commit() {
 	has ../out $S1
 }
 
+t_in_the_round_of_the_service() {
+	begin
+	talk $S1 2026-11-20 >"$CLAUDE/$S1.jsonl"
+	BACKUP_INTERVAL=1 git sk backup --if-due
+	eq "$(logs raw | wc -l)" 4 "archived by the round"
+	# a document that changes all the time is read once an hour, but at once by hand
+	mkdir -p .specstory/history
+	d=.specstory/history/2026-11-20_15-00-00Z-x.md
+	printf '_**User (2026-11-20 15:00:00Z)**_\n\nfirst\n' >$d
+	echo x >>a.txt && git commit -qam one
+	printf '\n---\n\n_**User (2026-11-20 15:01:00Z)**_\n\nsecond\n' >>$d
+	echo x >>a.txt && git commit -qam two
+	chat show 2026 >../out
+	has ../out "User: first"
+	hasnt ../out "User: second"
+	sync
+	chat show 2026 >../out
+	has ../out "User: second"
+}
+
 t_purge_a_session() {
 	begin
 	talk $S1 2026-11-20 | sed 's/login/Geheimnis/' >"$CLAUDE/$S1.jsonl"
@@ -702,10 +722,10 @@ t_killed_at_any_moment() {
 		# something new each time, then a kill somewhere in it
 		f=$((i % 8 + 1))$S1.jsonl
 		head -n $((i * 4)) ../logs/$f >"$CLAUDE/$f.new" && cat "$CLAUDE/$f.new" >"$CLAUDE/$f" && rm "$CLAUDE/$f.new"
-		git sk -q chat sync >/dev/null 2>&1 &
+		setsid git sk -q chat sync >/dev/null 2>&1 &
 		pid=$!
 		sleep "0.0$((RANDOM % 6))$((RANDOM % 10))"
-		kill -9 $pid 2>/dev/null || true
+		kill -9 -- -$pid 2>/dev/null || true
 		wait $pid 2>/dev/null || true
 	done
 	cp ../logs/*.jsonl "$CLAUDE/"
