@@ -175,6 +175,17 @@ static bool enabled(const struct folders *f)
 	return join(path, f->common, "sk/installed") && access(path, F_OK) == 0;
 }
 
+/* git-sk keeps a file for each while a plugin takes part in it. */
+static bool has_plugin(const struct folders *f, const char *event)
+{
+	char path[PATH_MAX];
+	const char *mark = strcmp(event, "pre-commit") == 0    ? "sk/before-commit"
+	                   : strcmp(event, "post-commit") == 0 ? "sk/after-commit"
+	                                                       : NULL;
+
+	return mark && join(path, f->common, mark) && access(path, F_OK) == 0;
+}
+
 /* By the service when it runs, else by git-sk. */
 static int save(const struct folders *f, const char *event)
 {
@@ -412,25 +423,29 @@ static int hook(const char *event, int argc, char **args)
 	bool before = strncmp(event, "pre-", 4) == 0;
 	struct sk_operation op;
 	struct folders f;
-	bool found;
+	bool found, more;
 	int status;
 
 	if (disabled())
 		return 0;
 	if (strcmp(event, "commit-msg") == 0)
 		return commit_msg(argc, args);
+	found = find_folders(&f);
+	/* a plugin wants to see the commit, with the index that git's environment names */
+	more = found && has_plugin(&f, event);
+	if (strcmp(event, "post-commit") == 0 && !more)
+		return 0; /* nothing is saved after a commit */
 	sk_find_operation(&op);
 	if (op.ours)
 		return 0;
-	found = find_folders(&f);
 	/* the guard has just saved what this hook would save */
-	if (before && op.top && found && look_up_guard(&f, op.top) == COVERED) {
+	if (before && !more && op.top && found && look_up_guard(&f, op.top) == COVERED) {
 		if (strcmp(event, "pre-commit") != 0 || !wants_summary(&f))
 			return 0;
 		event = "impact"; /* no backup, only what is said about the commit */
 	}
 	export_operation(&op);
-	if (!found || !enabled(&f) || !sk_event_by_service(event, f.git, f.common, &status))
+	if (!found || !enabled(&f) || more || !sk_event_by_service(event, f.git, f.common, &status))
 		status = run_git_sk(event, argc, args, false);
 	return status == REFUSED && before ? 1 : 0;
 }

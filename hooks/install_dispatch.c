@@ -13,8 +13,8 @@
 
 /* These get a dispatcher even where the folder has no such hook yet: it may come with the next
  * `git pull`.  The others of git change what git does by being there, or are run very often. */
-static const char *const always[] = { "applypatch-msg", "post-applypatch",    "post-commit",
-	                              "pre-push",       "prepare-commit-msg", NULL };
+static const char *const always[] = { "applypatch-msg", "post-applypatch", "pre-push",
+	                              "prepare-commit-msg", NULL };
 
 static int place_dispatcher(struct sk_place *p, const char *event, bool ours, const char *target)
 {

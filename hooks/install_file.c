@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,6 +80,49 @@ static int busy(const char *lock)
 	return rc;
 }
 
+/* Takes `ours` for this process, empty and by no other name; -1: somebody else is at it. */
+static int take_ours(const char *ours, const char *lock)
+{
+	struct stat named, st, locked;
+	int fd = open(ours, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return -1;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0 || lstat(ours, &named) < 0 ||
+	    named.st_ino != st.st_ino || named.st_dev != st.st_dev) {
+		(void)close(fd);
+		return -1;
+	}
+	if (st.st_nlink == 1 && st.st_size == 0)
+		return fd;
+	/* left by one that was killed: its lock goes; the file that it had put in place stays */
+	if (lstat(lock, &locked) == 0 && locked.st_ino == st.st_ino && locked.st_dev == st.st_dev)
+		(void)unlink(lock);
+	(void)unlink(ours);
+	(void)close(fd);
+	return -1;
+}
+
+/* Makes the lock, a further name of `ours` by which one that was killed is known.  Where files have
+ * one name only it is the lock alone. */
+static int make_lock(struct sk_locked *l)
+{
+	int fd = take_ours(l->ours, l->lock), why;
+
+	if (fd >= 0 && link(l->ours, l->lock) == 0)
+		return fd;
+	why = errno;
+	if (fd >= 0) {
+		(void)unlink(l->ours);
+		(void)close(fd);
+	}
+	if (fd >= 0 ? why == EEXIST : access(l->ours, F_OK) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return open(l->lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
 int sk_lock_file(const char *path, struct sk_locked *out)
 {
 	const struct timespec pause = { 0, LOCK_PAUSE_NS };
@@ -88,13 +132,16 @@ int sk_lock_file(const char *path, struct sk_locked *out)
 	l.path = follow(path);
 	if (!l.path)
 		return sk_error_errno(SK_EIO, "cannot read '%s'", path);
-	if (asprintf(&l.lock, "%s.lock", l.path) < 0) {
+	if (asprintf(&l.lock, "%s.lock", l.path) < 0)
 		l.lock = NULL;
+	if (asprintf(&l.ours, "%s.git-sk", l.path) < 0)
+		l.ours = NULL;
+	if (!l.lock || !l.ours) {
 		rc = sk_error_oom();
 		goto out;
 	}
 	for (int i = 0; l.fd < 0; i++) {
-		l.fd = open(l.lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		l.fd = make_lock(&l);
 		if (l.fd >= 0)
 			break;
 		if (errno == EEXIST && i < LOCK_TRIES)
@@ -124,6 +171,7 @@ int sk_lock_commit(struct sk_locked *l, const struct sk_buf *text)
 	if (sk_write_full(l->fd, sk_buf_str(text), text->len) < 0 ||
 	    take_after(l->fd, &l->st) < 0 || fsync(l->fd) < 0 || rename(l->lock, l->path) < 0)
 		return sk_error_errno(SK_EIO, "cannot write '%s'", l->path);
+	(void)unlink(l->ours);
 	(void)close(l->fd);
 	l->fd = -1;
 	return 0;
@@ -133,9 +181,11 @@ void sk_lock_release(struct sk_locked *l)
 {
 	if (l->fd >= 0) {
 		(void)unlink(l->lock);
+		(void)unlink(l->ours);
 		(void)close(l->fd);
 	}
 	free(l->path);
+	free(l->ours);
 	free(l->lock);
 	sk_buf_free(&l->text);
 	*l = (struct sk_locked)SK_LOCKED_INIT;

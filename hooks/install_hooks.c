@@ -16,9 +16,10 @@
 #define MADE "#!/bin/sh\n# made by git sk init; what you add here stays\n"
 #define SAVED_SUFFIX ".git-sk-saved"
 
-const char *const sk_hook_events[] = { "pre-commit",     "pre-merge-commit", "post-checkout",
-	                               "post-merge",     "post-rewrite",     "pre-rebase",
-	                               "pre-applypatch", "commit-msg",       NULL };
+const char *const sk_hook_events[] = {
+	"pre-commit", "pre-merge-commit", "post-checkout", "post-merge",  "post-rewrite",
+	"pre-rebase", "pre-applypatch",   "commit-msg",    "post-commit", NULL
+};
 
 static const char *base_name(const char *path)
 {

@@ -98,7 +98,8 @@ int sk_replace_file(const char *path, const struct sk_buf *data, const struct st
 
 struct sk_locked {
 	char *path; /* the file itself, links followed */
-	char *lock;
+	char *lock; /* FILE.lock, which git takes too */
+	char *ours; /* FILE.git-sk: another name of it while we have it */
 	int fd;
 	struct stat st;
 	struct sk_buf text;
@@ -106,10 +107,11 @@ struct sk_locked {
 
 #define SK_LOCKED_INIT                                                                             \
 	{                                                                                          \
-		NULL, NULL, -1, { 0 }, SK_BUF_INIT                                                 \
+		NULL, NULL, NULL, -1, { 0 }, SK_BUF_INIT                                           \
 	}
 
-/* Takes FILE.lock as git does and reads the file (a missing one is empty). */
+/* Takes FILE.lock as git does and reads the file (a missing one is empty).  The lock of one of us
+ * that was killed is known by its second name and taken over. */
 int sk_lock_file(const char *path, struct sk_locked *out);
 int sk_lock_commit(struct sk_locked *locked, const struct sk_buf *text);
 void sk_lock_release(struct sk_locked *locked); /* fine after commit and on SK_LOCKED_INIT */

@@ -150,11 +150,27 @@ bool sk_script_runs_legacy(const char *text, size_t len)
 	return false;
 }
 
+/* Most commits have nothing for the client in these events: the shell sees that by itself, by the
+ * files that git-sk leaves in GITDIR/sk and COMMONDIR/sk.  Where it cannot be sure (a linked
+ * worktree has its after-commit elsewhere), the client looks. */
+static const char *nothing_to_do(const char *event)
+{
+	if (strcmp(event, "post-commit") == 0)
+		return "[ -f \"${GIT_DIR:-.git}/sk/installed\" ] && "
+		       "! [ -e \"${GIT_DIR:-.git}/sk/after-commit\" ]";
+	if (strcmp(event, "commit-msg") == 0)
+		return "[ -d \"${GIT_DIR:-.git}/sk\" ] && ! [ -e \"${GIT_DIR:-.git}/sk/gate\" ]";
+	return NULL;
+}
+
 /* Runs the client when it is there; `set -e`, `set -u` and $? are none the worse for it. */
 static void add_call(struct sk_buf *out, const char *program, const char *event)
 {
 	bool may_refuse = strncmp(event, "pre-", 4) == 0 || strcmp(event, "commit-msg") == 0;
+	const char *nothing = nothing_to_do(event);
 
+	if (nothing)
+		(void)sk_buf_addf(out, "if %s; then :; el", nothing);
 	(void)sk_buf_adds(out, "if [ -x ");
 	(void)sk_shell_quote(out, program);
 	(void)sk_buf_adds(out, " ]; then ");

@@ -9,9 +9,10 @@
 #include "base/io.h"
 #include "hooks/install.h"
 
-static const char *const event[] = { "pre-commit",     "pre-merge-commit", "post-checkout",
-	                             "post-merge",     "post-rewrite",     "pre-rebase",
-	                             "pre-applypatch", "commit-msg",       NULL };
+static const char *const event[] = {
+	"pre-commit", "pre-merge-commit", "post-checkout", "post-merge",  "post-rewrite",
+	"pre-rebase", "pre-applypatch",   "commit-msg",    "post-commit", NULL
+};
 
 static void add(struct sk_buf *out, const char *folder, const char *name)
 {

@@ -44,7 +44,8 @@ _git_sk_words() {
 				refs/sk/backup refs/sk/revision 2>/dev/null)" ;;
 		vault) set -- add$'\n'list$'\n'push$'\n'fetch$'\n'remove$'\n'clone ;;
 		list) set -- backups$'\n'revisions$'\n'releases$'\n'commits$'\n'all ;;
-		*) return ;;
+		plugin) set -- list$'\n'show ;;
+		*) set -- "$(git-sk --complete-words "$1" 2>/dev/null)" ;;
 		esac
 	fi
 	for word in $1; do

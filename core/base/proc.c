@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -41,11 +43,17 @@ static void child(const struct sk_proc *p, int in, int out, int err, int report)
 {
 	int fail;
 
+	if (p->timeout_ms > 0) {
+		(void)setpgid(0, 0);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	}
 	if (!p->inherit_input && dup2(in, 0) < 0)
 		goto fail;
 	if (out >= 0 && dup2(out, 1) < 0)
 		goto fail;
 	if (err >= 0 && dup2(err, 2) < 0)
+		goto fail;
+	if (p->merge && dup2(1, 2) < 0)
 		goto fail;
 	if (p->dir && chdir(p->dir) < 0)
 		goto fail;
@@ -100,7 +108,32 @@ static void feed(const struct sk_proc *p, struct pump *io)
 		shut(&io->in);
 }
 
-static int pump(const struct sk_proc *p, struct pump *io)
+static int64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* For poll: what is left until `end`; -1: there is no end. */
+static int time_left(int64_t end)
+{
+	int64_t left = end ? end - clock_ms() : -1;
+
+	if (!end)
+		return -1;
+	return left < 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
+}
+
+static int too_slow(const struct sk_proc *p)
+{
+	return sk_error(SK_EIO, "'%s' took longer than %lld ms and was ended", p->argv[0],
+	                (long long)p->timeout_ms);
+}
+
+/* `end` as clock_ms, or 0. */
+static int pump(const struct sk_proc *p, struct pump *io, int64_t end)
 {
 	int rc = 0;
 
@@ -109,8 +142,13 @@ static int pump(const struct sk_proc *p, struct pump *io)
 			                 { io->out, POLLIN, 0 },
 			                 { io->err, POLLIN, 0 } };
 
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
-			return sk_error_errno(SK_EIO, "cannot wait for '%s'", p->argv[0]);
+		if (poll(fds, 3, time_left(end)) < 0) {
+			if (errno != EINTR)
+				return sk_error_errno(SK_EIO, "cannot wait for '%s'", p->argv[0]);
+			continue;
+		}
+		if (end && clock_ms() >= end)
+			return too_slow(p);
 		if (fds[0].revents)
 			feed(p, io);
 		if (fds[1].revents)
@@ -121,13 +159,27 @@ static int pump(const struct sk_proc *p, struct pump *io)
 	return rc;
 }
 
-static int wait_for(pid_t pid, int *status)
+/* With an end it is looked at again and again, at first often. */
+static int wait_for(const struct sk_proc *p, pid_t pid, int64_t end, bool kill_it, int *status)
 {
-	int st;
+	struct timespec pause = { 0, 200000 };
+	int st, rc = 0;
+	pid_t got;
 
-	while (waitpid(pid, &st, 0) < 0)
-		if (errno != EINTR)
+	while ((got = waitpid(pid, &st, end && !kill_it ? WNOHANG : 0)) <= 0) {
+		if (got < 0 && errno != EINTR)
 			return sk_error_errno(SK_EIO, "cannot wait for process %ld", (long)pid);
+		if (got == 0 && clock_ms() < end) {
+			(void)nanosleep(&pause, NULL);
+			pause.tv_nsec = pause.tv_nsec < 10000000 ? pause.tv_nsec * 2 : 20000000;
+		} else if (got == 0) {
+			rc = too_slow(p);
+			kill_it = true;
+			(void)kill(-pid, SIGKILL);
+		}
+	}
+	if (rc)
+		return rc;
 	*status = WIFSIGNALED(st) ? 128 + WTERMSIG(st) : WEXITSTATUS(st);
 	return 0;
 }
@@ -137,6 +189,7 @@ int sk_proc_run(const struct sk_proc *p, int *status)
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 }, report[2] = { -1, -1 };
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
 	struct pump io = { -1, -1, -1, 0 };
+	int64_t end = p->timeout_ms > 0 ? clock_ms() + p->timeout_ms : 0;
 	int rc = 0, st = 0, child_errno = 0;
 	pid_t pid = -1;
 
@@ -152,6 +205,8 @@ int sk_proc_run(const struct sk_proc *p, int *status)
 		goto fail;
 	if (pid == 0)
 		child(p, in[0], out[1], err[1], report[1]);
+	if (end)
+		(void)setpgid(pid, pid); /* whoever of the two is first */
 	shut(&in[0]);
 	shut(&out[1]);
 	shut(&err[1]);
@@ -162,14 +217,16 @@ int sk_proc_run(const struct sk_proc *p, int *status)
 	in[1] = out[0] = err[0] = -1;
 	if (io.in >= 0 && p->input_len == 0)
 		shut(&io.in);
-	rc = pump(p, &io);
+	rc = pump(p, &io, end);
+	if (rc && end)
+		(void)kill(-pid, SIGKILL);
 	shut(&io.in);
 	shut(&io.out);
 	shut(&io.err);
 	if (sk_read_full(report[0], &child_errno, sizeof child_errno) != sizeof child_errno)
 		child_errno = 0;
 	st = 0;
-	if (wait_for(pid, &st) && !rc)
+	if (wait_for(p, pid, end, rc != 0, &st) && !rc)
 		rc = SK_EIO;
 	errno = child_errno;
 	if (!rc && child_errno)

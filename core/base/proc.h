@@ -5,6 +5,7 @@
 #ifndef SK_BASE_PROC_H
 #define SK_BASE_PROC_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -17,8 +18,11 @@ struct sk_proc {
 	size_t input_len;
 	struct sk_buf *output; /* takes its standard output; NULL: inherited */
 	struct sk_buf *errors; /* takes its standard error; NULL: inherited */
+	bool merge;            /* its standard error goes where its output goes */
 	bool inherit_input;    /* our own standard input, for interactive programs */
 	bool keep_git_env;     /* do not clear git's local variables */
+	int64_t timeout_ms;    /* then it is killed, with what it started, and SK_EIO; 0: never.  It
+	                        * has a process group of its own, so Ctrl-C does not reach it */
 };
 
 /* Runs it to its end.  `status` is its exit status, or 128 + signal.  SK_EIO when it cannot be

@@ -336,11 +336,21 @@ static void follow_up(struct sk_repo *repo, struct attempt *a)
 		sk_warn("%s", sk_error_message());
 }
 
+const struct sk_backup_observer *sk_backup_observer;
+void (*sk_backup_begins)(const struct sk_repo *repo);
+
 int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts, struct sk_backup_result *out)
 {
+	struct sk_backup_opts whole = *opts;
 	struct attempt a = { 0 };
 	int lock = -1, rc;
 
+	whole.changed = NULL;
+	if (sk_backup_observer && sk_backup_observer->before(repo, opts)) {
+		opts = &whole;
+		if (sk_backup_begins)
+			sk_backup_begins(repo);
+	}
 	rc = check_room(repo);
 	if (!rc)
 		rc = sk_lock(repo, opts->command ? opts->command : opts->trigger,
@@ -366,6 +376,8 @@ int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts, struct sk
 out:
 	attempt_clear(&a);
 	sk_unlock(&lock);
+	if (sk_backup_observer && (!rc || rc == SK_EPARTIAL))
+		sk_backup_observer->after(repo, opts, out);
 	return rc;
 }
 

@@ -39,6 +39,21 @@ int sk_backup(struct sk_repo *repo, const struct sk_backup_opts *opts,
 bool sk_backup_by_itself(const struct sk_entry *e);
 void sk_backup_result_clear(struct sk_backup_result *r);
 
+/* Told of each backup, before the lock is taken, and when it is free again after one that was
+ * made (in part); the message of the last failure has to stay.  NULL: nobody is. */
+struct sk_backup_observer {
+	/* Whether it may have changed files: then `changed` is not all that did. */
+	bool (*before)(struct sk_repo *repo, const struct sk_backup_opts *opts);
+	void (*after)(struct sk_repo *repo, const struct sk_backup_opts *opts,
+	              const struct sk_backup_result *result);
+};
+
+extern const struct sk_backup_observer *sk_backup_observer;
+
+/* Called when `before` may have changed files, and before any is looked at: all that happened until
+ * it returns will be in the backup.  NULL: nobody wants to know. */
+extern void (*sk_backup_begins)(const struct sk_repo *repo);
+
 /* The worktree's lock, for work that must not run beside a backup.  -1 in *fd when not held. */
 int sk_lock(const struct sk_repo *repo, const char *what, int wait_seconds, int *fd);
 void sk_unlock(int *fd);

@@ -18,6 +18,7 @@
 #include "command/print.h"
 #include "command/registry.h"
 #include "command/report.h"
+#include "plugin/plugin.h"
 
 #define LOCK_WAIT 30
 
@@ -65,8 +66,12 @@ static int take(struct sk_repo *repo, const struct sk_call *call, struct outcome
 	*out = (struct outcome){ .due = true };
 	if (sk_call_has(call, "if-due"))
 		rc = look_first(repo, out);
-	if (rc || !out->due)
+	if (rc)
 		return rc;
+	if (sk_call_has(call, "if-due")) /* cron's round, where there is no service */
+		sk_plugins_cycle(repo);
+	if (!out->due)
+		return 0;
 	opts.trigger = sk_call_has(call, "if-due") ? "schedule" : "manual";
 	opts.title = sk_call_has(call, "if-due") ? "backup by time" : "backup by hand";
 	if (message && *message) {

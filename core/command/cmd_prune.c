@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "command/print.h"
 #include "command/report.h"
+#include "plugin/plugin.h"
 #include "store/retention.h"
 
 static bool kept(const struct sk_prune_item *item)
@@ -69,6 +70,7 @@ static int print_json(const struct sk_prune *p, bool dry)
 int sk_cmd_prune(struct sk_call *call)
 {
 	bool dry = sk_call_has(call, "dry-run");
+	const struct sk_plugin_event event = { .kind = SKP_PRUNE, .dry_run = dry };
 	struct sk_prune p = { 0 };
 	int rc = sk_call_args(call, 0, 0);
 
@@ -76,6 +78,7 @@ int sk_cmd_prune(struct sk_call *call)
 		rc = sk_prune_run(call->repo, sk_now(), !dry, &p);
 	if (rc)
 		return rc;
+	(void)sk_plugins_event(call->repo, &event, NULL);
 	if (call->json)
 		rc = print_json(&p, dry);
 	for (size_t i = 0; !call->json && !rc && i < p.n; i++)

@@ -17,10 +17,12 @@
 #include "capture/backup.h"
 #include "command/command.h"
 #include "command/gate.h"
+#include "command/plugins.h"
 #include "command/print.h"
 #include "command/registry.h"
 #include "command/report.h"
 #include "restore/restore.h"
+#include "plugin/plugin.h"
 #include "service/service.h"
 #include "store/keep.h"
 #include "store/vault.h"
@@ -72,6 +74,7 @@ static int timed(struct sk_repo *repo, const char *event, const struct sk_strv *
 	opts.title = strcmp(event, "watch") == 0 ? "files changed" : "by the clock";
 	rc = sk_backup(repo, &opts, &r);
 	sk_backup_result_clear(&r);
+	sk_plugins_cycle(repo);
 	return rc == SK_EPARTIAL ? 0 : rc; /* kept with the backup; said by show and status */
 }
 
@@ -104,7 +107,11 @@ static int work(struct sk_repo *repo, const char *event, const struct sk_service
 	}
 	if (hint->unchanged && strcmp(name, "guard") == 0)
 		rc = guard_unchanged(repo, &done);
-	return rc || done ? rc : sk_hook_event(repo, name, changed);
+	if (!rc && done)
+		sk_plugins_mark(repo);
+	if (!rc && done)
+		return sk_plugins_git_event(repo, name, getenv("SK_HOOK_COMMAND") ?: "", NULL);
+	return rc ? rc : sk_hook_event(repo, name, NULL, changed);
 }
 
 /* Whatever else is to be done on this machine comes before it. */
@@ -123,6 +130,7 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	int rc = sk_repo_open(".", &repo);
 	bool impact;
 
+	sk_backup_begins = sk_service_begins;
 	if (!rc && !repo->enabled)
 		rc = sk_error(SK_EREPO, "SafeKeep is not enabled here any more");
 	if (strncmp(event, "vault", 5) == 0) {
@@ -135,7 +143,9 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	impact = strcmp(event, "impact") == 0;
 	if (!rc && !impact)
 		rc = work(repo, event, hint);
-	if (rc)
+	if (rc == SK_EREFUSED && strncmp(event, "pre-", 4) == 0)
+		sk_note("%s", sk_error_message());
+	else if (rc)
 		sk_warn("no backup was made: %s", sk_error_message());
 	if (repo && repo->enabled)
 		sk_gate_note(repo);
@@ -146,8 +156,13 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	return rc;
 }
 
+static bool has_rounds(struct sk_repo *repo)
+{
+	return sk_plugins_want(repo, SKP_CYCLE);
+}
+
 static const struct sk_service_host host = { sk_registry_read, sk_registry_add, sk_registry_remove,
-	                                     backup };
+	                                     backup, has_rounds };
 
 /* Commands */
 

@@ -94,6 +94,8 @@ void sk_help_all(void);
 void sk_help_command(const struct sk_command *command);
 /* For completion: the commands; or one command's options. */
 int sk_complete_list(const char *command);
+/* What a plugin's command may have as its first argument. */
+int sk_complete_words(const char *command);
 
 /* The whole program; returns its exit code. */
 int sk_main(int argc, char **argv);
@@ -103,9 +105,11 @@ int sk_hook_main(int argc, char **argv);
  * object database, which git also runs by itself, after the command that the user means: what
  * commits it could take away are kept, and files it does not touch. */
 bool sk_hook_undoable(const char *command);
-/* The same for one event in an open repository, with what became of it.  `changed`: see struct
- * sk_backup_opts; NULL: not known. */
-int sk_hook_event(struct sk_repo *repo, const char *event, const struct sk_strv *changed);
+/* The same for one event in an open repository, with what became of it.  SK_EREFUSED is for a
+ * pre-* event alone: git is to stop.  `index` (may be NULL): the index file that git is using.
+ * `changed`: see struct sk_backup_opts; NULL: not known. */
+int sk_hook_event(struct sk_repo *repo, const char *event, const char *index,
+                  const struct sk_strv *changed);
 
 int sk_cmd_init(struct sk_call *call);
 int sk_cmd_uninit(struct sk_call *call);
@@ -130,6 +134,7 @@ int sk_cmd_status(struct sk_call *call);
 int sk_cmd_impact(struct sk_call *call);
 int sk_cmd_check(struct sk_call *call);
 int sk_cmd_lint(struct sk_call *call);
+int sk_cmd_plugin(struct sk_call *call);
 int sk_cmd_vault(struct sk_call *call);
 
 /* cmd_service.c: has the service run; *was_down: it had to be started. */

@@ -10,6 +10,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "command/open.h"
+#include "command/plugins.h"
 #include "command/print.h"
 #include "restore/restore.h"
 
@@ -101,6 +102,8 @@ static int run_line(const char *const *argv, size_t n)
 		return man_page();
 	if (n && strcmp(argv[0], "--complete-list") == 0)
 		return sk_complete_list(n > 1 ? argv[1] : NULL);
+	if (n && strcmp(argv[0], "--complete-words") == 0)
+		return sk_complete_words(n > 1 ? argv[1] : NULL);
 	rc = sk_call_parse(NULL, argv, n, &front);
 	if (rc)
 		return rc;
@@ -114,6 +117,8 @@ static int run_line(const char *const *argv, size_t n)
 		goto out;
 	}
 	command = sk_command_find(argv[front.used]);
+	if (!command)
+		command = sk_plugin_command_find(argv[front.used]);
 	if (!command)
 		rc = sk_error(SK_EUSAGE, "%s is not a command; see 'git sk -h'",
 		              sk_name(argv[front.used]));
@@ -139,6 +144,7 @@ int sk_main(int argc, char **argv)
 	int rc, end;
 
 	sk_out_begin();
+	sk_plugin_commands_begin();
 	if (n && strcmp(argv[1], "--hook") == 0)
 		return sk_hook_main(argc - 2, argv + 2);
 	(void)sk_color_set("auto");

@@ -4,12 +4,17 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "command/plugins.h"
 #include "command/print.h"
 
 void sk_help_all(void)
 {
 	sk_outf("usage: git sk [-C DIR] [-q] [--color WHEN] COMMAND [OPTION...]\n\n");
 	for (const struct sk_command *c = sk_commands; c->name; c++)
+		sk_outf("  %-10s %s\n", c->name, c->summary);
+	if (sk_plugin_commands()->name)
+		sk_outf("\nand of plugins:\n\n");
+	for (const struct sk_command *c = sk_plugin_commands(); c->name; c++)
 		sk_outf("  %-10s %s\n", c->name, c->summary);
 	sk_outf("\n'git sk COMMAND -h' says more about one; 'git sk --help' is the manual.\n");
 }
@@ -60,12 +65,26 @@ int sk_complete_list(const char *name)
 	if (!name) {
 		for (const struct sk_command *c = sk_commands; c->name; c++)
 			sk_outf("%s\n", c->name);
+		for (const struct sk_command *c = sk_plugin_commands(); c->name; c++)
+			sk_outf("%s\n", c->name);
 		return 0;
 	}
 	command = sk_command_find(name);
 	if (!command)
+		command = sk_plugin_command_find(name);
+	if (!command)
 		return sk_error(SK_EUSAGE, "%s is not a command", sk_name(name));
 	complete_options(command->options, command);
 	complete_options(sk_common_options, command);
+	return 0;
+}
+
+int sk_complete_words(const char *name)
+{
+	const struct sk_command *command = name ? sk_plugin_command_find(name) : NULL;
+	const char *const *words = command ? sk_plugin_command_words(command) : NULL;
+
+	for (; words && *words; words++)
+		sk_outf("%s\n", *words);
 	return 0;
 }

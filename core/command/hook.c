@@ -8,6 +8,7 @@
 #include "capture/backup.h"
 #include "command/command.h"
 #include "command/gate.h"
+#include "command/plugins.h"
 #include "hooks/install.h"
 #include "restore/restore.h"
 #include "store/keep.h"
@@ -111,10 +112,30 @@ static int on_event(struct sk_repo *repo, const char *event, const struct sk_str
 	return rc;
 }
 
-int sk_hook_event(struct sk_repo *repo, const char *event, const struct sk_strv *changed)
+int sk_hook_event(struct sk_repo *repo, const char *event, const char *index,
+                  const struct sk_strv *changed)
 {
-	return strcmp(event, "tips") == 0 ? sk_keep_record(repo, sk_now())
-	                                  : on_event(repo, event, changed);
+	int rc, refused;
+
+	if (strcmp(event, "tips") == 0)
+		return sk_keep_record(repo, sk_now());
+	rc = strcmp(event, "post-commit") == 0 ? 0 : on_event(repo, event, changed);
+	if (rc == SK_EREFUSED)
+		rc = SK_EIO; /* a backup that is refused does not stop git */
+	refused = sk_plugins_git_event(repo, event, command_of(event), index);
+	return refused ? refused : rc;
+}
+
+/* The index file that git uses, when it is another than the working tree's own. */
+static const char *other_index(const struct sk_repo *repo)
+{
+	const char *index = repo->given_index;
+	char *own = NULL;
+
+	if (index && (sk_repo_index_path(repo, &own) || strcmp(own, index) == 0))
+		index = NULL;
+	free(own);
+	return index;
 }
 
 int sk_hook_main(int argc, char **argv)
@@ -137,10 +158,12 @@ int sk_hook_main(int argc, char **argv)
 	}
 	impact = strcmp(argv[0], "impact") == 0;
 	if (!rc && !impact)
-		rc = sk_hook_event(repo, argv[0], NULL);
-	if (rc)
+		rc = sk_hook_event(repo, argv[0], other_index(repo), NULL);
+	if (rc == SK_EREFUSED)
+		sk_note("%s", sk_error_message());
+	else if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
-	failed = rc != 0;
+	failed = rc == SK_EREFUSED ? rc : rc != 0;
 	if (repo)
 		sk_gate_note(repo);
 	if (repo && (impact || strcmp(argv[0], "pre-commit") == 0))

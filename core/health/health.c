@@ -13,7 +13,7 @@ static int (*const checks[])(struct sk_look *) = {
 	sk_check_service,  sk_check_backups,     sk_check_revisions, sk_check_disk,
 	sk_check_database, sk_check_application, sk_check_hooks,     sk_check_integrity,
 	sk_check_watcher,  sk_check_locks,       sk_check_packs,     sk_check_remotes,
-	sk_check_vaults,   sk_check_settings,
+	sk_check_vaults,   sk_check_settings,    sk_check_plugins,
 };
 
 const char *sk_health_word(enum sk_health_status status)
@@ -46,10 +46,11 @@ static int add(struct sk_look *l, const char *name, enum sk_health_status status
 		sk_buf_free(&clean);
 		return rc;
 	}
-	h->item[h->n++] = (struct sk_health_check){ name, status, sk_buf_detach(&clean), fixed };
+	h->item[h->n++] =
+	        (struct sk_health_check){ strdup(name), status, sk_buf_detach(&clean), fixed };
 	h->warns += status == SK_HEALTH_WARN;
 	h->fails += status == SK_HEALTH_FAIL;
-	return h->item[h->n - 1].detail ? 0 : sk_error_oom();
+	return h->item[h->n - 1].name && h->item[h->n - 1].detail ? 0 : sk_error_oom();
 }
 
 int sk_health_say(struct sk_look *l, const char *name, enum sk_health_status status,
@@ -94,8 +95,10 @@ int sk_health_problems(struct sk_look *l, enum sk_topic topic, const char *name,
 
 void sk_health_clear(struct sk_health *h)
 {
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; i < h->n; i++) {
+		free(h->item[i].name);
 		free(h->item[i].detail);
+	}
 	free(h->item);
 	*h = (struct sk_health){ 0 };
 }

@@ -25,7 +25,7 @@
 enum sk_health_status { SK_HEALTH_OK, SK_HEALTH_WARN, SK_HEALTH_FAIL, SK_HEALTH_OFF };
 
 struct sk_health_check {
-	const char *name; /* "backup_service"; stable */
+	char *name; /* "backup_service"; stable; plugins have names of their own */
 	enum sk_health_status status;
 	char *detail; /* one line, with what to type */
 	bool fixed;   /* it was wrong, and was mended */

@@ -38,6 +38,7 @@ int sk_check_packs(struct sk_look *l);
 int sk_check_remotes(struct sk_look *l);
 int sk_check_settings(struct sk_look *l);
 int sk_check_vaults(struct sk_look *l);
+int sk_check_plugins(struct sk_look *l);
 
 /* Runs `fn` in a child with its own process group: standard input is empty, what it prints on
  * standard output and error comes to the end of `out` (its first OUTPUT_MAX bytes).  `fn` returns

@@ -358,12 +358,38 @@ static int look_at_disk(struct sk_repo *repo, struct sk_status *f)
 	return rc;
 }
 
+static int look_at_plugins(struct sk_repo *repo, struct sk_status *f)
+{
+	const struct sk_plugin_event event = { .kind = SKP_HEALTH };
+
+	(void)sk_plugins_event(repo, &event, &f->plugins);
+	return sk_plugins_troubles(repo, &f->problems);
+}
+
+/* What plugins find wrong. */
+static int take_plugin_checks(struct sk_status *f)
+{
+	const char *name, *status, *detail;
+	json_t *o;
+	size_t i;
+	int rc = 0;
+
+	json_array_foreach(f->plugins.checks, i, o)
+	{
+		if (!rc && sk_plugin_check(o, &name, &status, &detail) &&
+		    (strcmp(status, "warn") == 0 || strcmp(status, "fail") == 0))
+			rc = problem(f, "%s: %s", name, detail);
+	}
+	return rc;
+}
+
 int sk_status_look(struct sk_repo *repo, struct sk_status *f)
 {
 	static int (*const look[SK_TOPICS])(struct sk_repo *, struct sk_status *) = {
 		[SK_ABOUT_DISK] = look_at_room,         [SK_ABOUT_HOOKS] = look_at_hooks,
 		[SK_ABOUT_SETTINGS] = look_at_settings, [SK_ABOUT_SERVICE] = look_at_service,
 		[SK_ABOUT_BACKUPS] = look_at_backups,   [SK_ABOUT_BUDGET] = look_at_disk,
+		[SK_ABOUT_PLUGINS] = look_at_plugins,
 	};
 	int rc = 0;
 
@@ -372,6 +398,8 @@ int sk_status_look(struct sk_repo *repo, struct sk_status *f)
 		rc = look[i](repo, f);
 		f->about[i].to = f->problems.n;
 	}
+	if (!rc)
+		rc = take_plugin_checks(f);
 	return rc ? rc : look_at_files(repo, f);
 }
 
@@ -384,4 +412,5 @@ void sk_status_clear(struct sk_status *f)
 	sk_entries_free(&f->backups);
 	sk_strv_free(&f->displaced);
 	sk_strv_free(&f->problems);
+	sk_plugin_answers_clear(&f->plugins);
 }

@@ -4,6 +4,7 @@
 #define SK_HEALTH_STATUS_H
 
 #include "capture/state.h"
+#include "plugin/plugin.h"
 #include "repo/repo.h"
 #include "store/entry.h"
 
@@ -19,6 +20,7 @@ enum sk_topic { /* what the problems are about */
 	        SK_ABOUT_SERVICE,
 	        SK_ABOUT_BACKUPS,
 	        SK_ABOUT_BUDGET,
+	        SK_ABOUT_PLUGINS, /* what went wrong with them, not what they find */
 	        SK_TOPICS
 };
 
@@ -38,6 +40,7 @@ struct sk_status {
 	uint64_t disk, room;            /* bytes: what backups take, what is free */
 	long long watches, watches_max; /* of the service; 0: not known */
 	struct sk_strv displaced, problems;
+	struct sk_plugin_answers plugins; /* to the event HEALTH: their checks */
 	struct {
 		size_t from, to; /* of `problems` */
 	} about[SK_TOPICS];

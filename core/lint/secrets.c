@@ -313,22 +313,28 @@ void sk_secret_list_clear(struct sk_secret_list *list)
 	*list = (struct sk_secret_list){ 0 };
 }
 
+int sk_secrets_redact_list(const struct sk_secrets *secrets, const char *bytes, size_t len,
+                           struct sk_buf *out, struct sk_secret_list *found)
+{
+	size_t at = 0;
+	int rc = scan(secrets, bytes, len, false, found);
+
+	for (size_t i = 0; !rc && i < found->n; i++) {
+		(void)sk_buf_add(out, bytes + at, found->item[i].offset - at);
+		(void)sk_buf_addf(out, "[REDACTED:%s]", found->item[i].rule);
+		at = found->item[i].offset + found->item[i].len;
+	}
+	if (!rc && at < len)
+		(void)sk_buf_add(out, bytes + at, len - at);
+	return rc ? rc : sk_buf_ok(out);
+}
+
 int sk_secrets_redact(const struct sk_secrets *secrets, const char *bytes, size_t len,
                       struct sk_buf *out, size_t *n)
 {
 	struct sk_secret_list found = { 0 };
-	size_t at = 0;
-	int rc = scan(secrets, bytes, len, false, &found);
+	int rc = sk_secrets_redact_list(secrets, bytes, len, out, &found);
 
-	for (size_t i = 0; !rc && i < found.n; i++) {
-		(void)sk_buf_add(out, bytes + at, found.item[i].offset - at);
-		(void)sk_buf_addf(out, "[REDACTED:%s]", found.item[i].rule);
-		at = found.item[i].offset + found.item[i].len;
-	}
-	if (!rc)
-		(void)sk_buf_add(out, bytes + at, len - at);
-	if (!rc)
-		rc = sk_buf_ok(out);
 	if (!rc)
 		*n = found.n;
 	sk_secret_list_clear(&found);

@@ -46,5 +46,8 @@ void sk_secret_list_clear(struct sk_secret_list *list);
  * inline allowance does not count here: what is stored elsewhere is never the place to allow. */
 int sk_secrets_redact(const struct sk_secrets *secrets, const char *bytes, size_t len,
                       struct sk_buf *out, size_t *n);
+/* The same, and which they were: `found` is zeroed before, and to be cleared. */
+int sk_secrets_redact_list(const struct sk_secrets *secrets, const char *bytes, size_t len,
+                           struct sk_buf *out, struct sk_secret_list *found);
 
 #endif

@@ -73,7 +73,11 @@ static int take_item(void *ctx, unsigned line, const char *section, const char *
 		rc = problem(l, line, sk_buf_str(&what), why);
 		goto out;
 	}
-	rc = sk_key_set(l->config, key, full.ptr, value, l->untrusted);
+	if (key->rule == SK_OWN_ONLY && !l->source->own)
+		rc = sk_error(SK_EREFUSED, "only your own configuration may say that "
+		                           "($XDG_CONFIG_HOME/safekeep/safekeep.ini)");
+	else
+		rc = sk_key_set(l->config, key, full.ptr, value, l->untrusted);
 	if (rc == SK_EUSAGE || rc == SK_EREFUSED) {
 		char *words = strdup(sk_error_message());
 
@@ -159,7 +163,7 @@ static int set_initial(struct sk_config *config)
 /* BACKUP_INTERVAL: whole seconds, at least one; above all files. */
 static int from_environment(struct sk_config *config)
 {
-	const struct sk_config_source source = { "BACKUP_INTERVAL", false, NULL };
+	const struct sk_config_source source = { "BACKUP_INTERVAL", false, NULL, true };
 	struct layer l = { config, &source, false, 0 };
 	const char *env = getenv("BACKUP_INTERVAL");
 	unsigned long long v;

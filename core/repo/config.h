@@ -48,12 +48,17 @@ struct sk_config_source {
 	bool untrusted; /* the worktree's own file: not through a link, and only what protects more
 	                 */
 	const char *trust; /* record of contents that the user accepted (trust.h); NULL: none */
+	bool own;          /* the user's own or the system's: no repository came with it */
 };
 
 /* Reads the files in order; a missing one is no error, and one that cannot be read is a problem.
  * BACKUP_INTERVAL (seconds, from the environment) is above them all.  Fails only for want of
  * memory. */
 int sk_config_load(const struct sk_config_source *source, size_t n, struct sk_config **out);
+/* The system's and the user's own files alone, for where there is no repository. */
+int sk_config_user(struct sk_config **out);
+/* The user's own file, which need not be there; NULL without a home.  To be freed. */
+int sk_config_user_path(char **out);
 void sk_config_free(struct sk_config *config);
 /* Value of "section.key", or NULL. */
 const char *sk_config_get(const struct sk_config *config, const char *key);

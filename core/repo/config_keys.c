@@ -59,6 +59,8 @@ static const struct sk_key table[] = {
 	{ "vault", "url", SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL }, /* [vault "NAME"] */
 	{ "plugins", "enable", SK_KEY_LIST, SK_MAY_NOT, AS_TEXT,
 	  "chat-export, feature-flag, config-backup" },
+	{ "plugins", "folder", SK_KEY_TEXT, SK_OWN_ONLY, AS_TEXT, NULL },
+	{ "plugins", "timeout", SK_KEY_TIME, SK_MAY_NOT, AS_TEXT, "2s" },
 	{ "plugin", NULL, SK_KEY_TEXT, SK_MAY_NOT, AS_TEXT, NULL },
 };
 

@@ -21,7 +21,8 @@ enum sk_key_rule { /* what the project's own file may do with it */
 	           SK_MAY_RAISE,
 	           SK_MAY_RAISE_0, /* 0 is no limit, hence the largest */
 	           SK_MAY_SHORTEN, /* "never" is the longest */
-	           SK_MAY_ADD
+	           SK_MAY_ADD,
+	           SK_OWN_ONLY /* nor may any other file of a repository, accepted or not */
 };
 
 struct sk_key {

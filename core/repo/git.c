@@ -54,6 +54,21 @@ static int git_argv(const char *const *args, const char ***out)
 	return 0;
 }
 
+int sk_git_line(const struct sk_repo *repo, const char *const *args, const char ***argv,
+                char *env[3])
+{
+	char *whole[ENV] = { NULL };
+	int rc = git_env(repo, NULL, whole);
+
+	if (!rc)
+		rc = git_argv(args, argv);
+	if (rc)
+		free_env(whole);
+	for (size_t i = 0; i < 3; i++)
+		env[i] = rc ? NULL : whole[i];
+	return rc;
+}
+
 int sk_git_run_index(const struct sk_repo *repo, const char *index_file, const char *const *args,
                      const struct sk_buf *input, struct sk_buf *output, struct sk_buf *errors,
                      int *status)

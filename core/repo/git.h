@@ -16,5 +16,9 @@ int sk_git_run_index(const struct sk_repo *repo, const char *index_file, const c
                      int *status);
 /* Replaces this process; returns only on failure. */
 int sk_git_exec(const struct sk_repo *repo, const char *const *args);
+/* For those who start it themselves: all words, an array to be freed, and the further environment,
+ * two strings to be freed and NULL. */
+int sk_git_line(const struct sk_repo *repo, const char *const *args, const char ***argv,
+                char *env[3]);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "repo/copies.h"
 #include "repo/discover.h"
+#include "repo/git2_memory.h"
 #include "repo/trust.h"
 
 int sk_error_git(int code, const char *fmt, ...)
@@ -51,7 +52,7 @@ static void start_git(void)
 		                            "worktreeconfig",   "objectformat", "refstorage",
 		                            "relativeworktrees" };
 
-	git_started = git_libgit2_init();
+	git_started = sk_git2_memory() < 0 ? -1 : git_libgit2_init();
 	if (git_started <= 0)
 		return;
 	/* the owner was checked before, by git's rules; the kind too */
@@ -123,19 +124,53 @@ static int open_git(struct sk_repo *repo, bool worktree_config)
 	return set_config(repo, worktree_config);
 }
 
-static int load_config(struct sk_repo *repo)
+int sk_config_user_path(char **out)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char *path = NULL;
+	int rc = 0;
+
+	if (xdg && *xdg == '/')
+		rc = sk_join(&path, xdg, "safekeep/safekeep.ini");
+	else if (home && *home)
+		rc = sk_join(&path, home, ".config/safekeep/safekeep.ini");
+	if (!rc)
+		*out = path;
+	return rc;
+}
+
+/* The first two layers; `user` is to be freed. */
+static int own_layers(struct sk_config_source source[2], size_t *n, char **user)
+{
+	int rc = sk_config_user_path(user);
+
+	source[0] = (struct sk_config_source){ "/etc/safekeep.ini", false, NULL, true };
+	*n = 1;
+	if (!rc && *user)
+		source[(*n)++] = (struct sk_config_source){ *user, false, NULL, true };
+	return rc;
+}
+
+int sk_config_user(struct sk_config **out)
+{
+	struct sk_config_source source[2];
+	char *user = NULL;
+	size_t n;
+	int rc = own_layers(source, &n, &user);
+
+	if (!rc)
+		rc = sk_config_load(source, n, out);
+	free(user);
+	return rc;
+}
+
+static int load_config(struct sk_repo *repo)
+{
 	struct sk_config_source source[5];
 	char *user = NULL, *project = NULL, *shared = NULL, *own = NULL, *trust = NULL;
 	size_t n = 0;
-	int rc = 0;
+	int rc = own_layers(source, &n, &user);
 
-	source[n++] = (struct sk_config_source){ "/etc/safekeep.ini", false, NULL };
-	if (xdg && *xdg == '/')
-		rc = sk_join(&user, xdg, "safekeep/safekeep.ini");
-	else if (home && *home)
-		rc = sk_join(&user, home, ".config/safekeep/safekeep.ini");
 	if (!rc)
 		rc = sk_join(&project, repo->worktree, ".safekeep.ini");
 	if (!rc)
@@ -146,12 +181,10 @@ static int load_config(struct sk_repo *repo)
 		rc = sk_join(&own, repo->sklocal, "safekeep.ini");
 	if (rc)
 		goto out;
-	if (user)
-		source[n++] = (struct sk_config_source){ user, false, NULL };
-	source[n++] = (struct sk_config_source){ project, true, trust };
-	source[n++] = (struct sk_config_source){ shared, false, NULL };
+	source[n++] = (struct sk_config_source){ project, true, trust, false };
+	source[n++] = (struct sk_config_source){ shared, false, NULL, false };
 	if (own)
-		source[n++] = (struct sk_config_source){ own, false, NULL };
+		source[n++] = (struct sk_config_source){ own, false, NULL, false };
 	rc = sk_config_load(source, n, &repo->config);
 out:
 	free(user);

@@ -206,6 +206,22 @@ static void on_changed(struct sk_service *s, struct sk_conn *c, const char *work
 	reply(s, c, SK_ANSWER_OK, word, 1);
 }
 
+/* What plugins wrote before the backup is in it, and no reason for another. */
+static void on_begin(struct sk_service *s, struct sk_conn *c, const char *worktree)
+{
+	struct sk_site *site = sk_site_find(s, worktree);
+	struct ucred who;
+	socklen_t len = sizeof who;
+
+	if (!site || !site->job || getsockopt(c->src.fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
+	    who.pid != site->job->pid) {
+		refuse(s, c, "that is not its backup");
+		return;
+	}
+	sk_site_begin(site);
+	reply(s, c, SK_ANSWER_OK, "", 0);
+}
+
 static void on_change_of_list(struct sk_service *s, struct sk_conn *c, char verb,
                               const char *worktree)
 {
@@ -257,7 +273,7 @@ static void on_request(struct sk_service *s, struct sk_conn *c, char verb)
 		char verb;
 		int fields;
 	} verbs[] = { { 'p', 0 }, { 'q', 0 }, { 'a', 1 }, { 'r', 1 },
-		      { 'c', 1 }, { 'f', 4 }, { 'g', 4 } };
+		      { 'c', 1 }, { 'b', 1 }, { 'f', 4 }, { 'g', 4 } };
 	char *f[FIELDS_MAX];
 	int n = split(&c->in, f);
 	bool known = false;
@@ -286,6 +302,9 @@ static void on_request(struct sk_service *s, struct sk_conn *c, char verb)
 		break;
 	case 'c':
 		on_changed(s, c, f[0]);
+		break;
+	case 'b':
+		on_begin(s, c, f[0]);
 		break;
 	default:
 		on_change_of_list(s, c, verb, f[0]);

@@ -23,6 +23,7 @@
 #define LOG_MAX (1 << 20)
 #define STOP_MS 20000
 #define START_MS 3000
+#define BEGINS_MS 1000
 
 static char log_path[4096]; /* "": what is said goes to standard error as it is */
 
@@ -203,36 +204,13 @@ void sk_service_unlisten(struct sk_service *s)
 
 /* The user's own settings */
 
-bool sk_service_user_settings(char *out, size_t cap)
-{
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	int n;
-
-	if (xdg && *xdg == '/')
-		n = snprintf(out, cap, "%s/safekeep/safekeep.ini", xdg);
-	else
-		n = snprintf(out, cap, "%s/.config/safekeep/safekeep.ini", home ? home : "");
-	return n > 0 && (size_t)n < cap;
-}
-
-static int user_config(struct sk_config **out)
-{
-	struct sk_config_source source[2] = { { .path = "/etc/safekeep.ini" } };
-	char path[4096];
-	size_t n = 1;
-
-	if (sk_service_user_settings(path, sizeof path))
-		source[n++].path = path;
-	return sk_config_load(source, n, out);
-}
-
 int64_t sk_service_idle_exit(void)
 {
 	struct sk_config *config = NULL;
 	const char *text;
 	int64_t ms = -1;
 
-	if (user_config(&config) == 0 && (text = sk_config_get(config, "service.idle_exit")) &&
+	if (sk_config_user(&config) == 0 && (text = sk_config_get(config, "service.idle_exit")) &&
 	    sk_parse_duration(text, &ms))
 		ms = -1;
 	sk_config_free(config);
@@ -434,5 +412,14 @@ void sk_service_tell(const char *worktree, bool enabled)
 	struct sk_answer answer = { 0, NULL, 0 };
 
 	if (sk_request(enabled ? 'a' : 'r', field, 1, 3000, &answer) == SK_ASKED)
+		free(answer.data);
+}
+
+void sk_service_begins(const struct sk_repo *repo)
+{
+	const char *field[] = { repo->worktree };
+	struct sk_answer answer = { 0, NULL, 0 };
+
+	if (sk_request('b', field, 1, BEGINS_MS, &answer) == SK_ASKED)
 		free(answer.data);
 }

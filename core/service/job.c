@@ -78,7 +78,7 @@ static int start(struct sk_service *s, struct sk_site *site, const char *event, 
 	job->guard = guard;
 	job->aside = aside;
 	job->saves = saves(event);
-	job->hinted = hint.unchanged || hint.changed;
+	job->hinted = hint.changed || (guard && hint.unchanged);
 	job->stir = site->watch ? sk_watch_stir(site->watch, NULL) : 0;
 	job->seq = site->watch ? sk_watch_seq(site->watch) : 0;
 	job->deadline = sk_clock_ms() + (aside ? SK_PUSH_MS : SK_JOB_MS);

@@ -37,6 +37,9 @@
  *   'c'   WORKTREE
  *         "0" or "1": anything changed since the last backup, as far as it knows for sure; "?"
  *
+ *   'b'   WORKTREE (from the service's own child: its backup has looked at nothing yet)
+ *         nothing; what changed before this answer is in that backup
+ *
  * SETTINGS is sk_settings(): what of the environment decides which files git ignores.  A service
  * that was started with other settings cannot answer exactly, and says "/". */
 #ifndef SK_SERVICE_PROTOCOL_H

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "capture/state.h"
+#include "repo/repo.h"
 
 /* What the service knows for sure about a working tree. */
 struct sk_service_hint {
@@ -27,6 +28,8 @@ struct sk_service_host {                       /* what the rooms above do for it
 	 * "vault" and "vault-now" push to the vaults that are due, or to all that are automatic.
 	 * The exit status. */
 	int (*backup)(const char *event, const struct sk_service_hint *hint);
+	/* Whether something wants to be called every backup.interval, changes or not; or NULL. */
+	bool (*rounds)(struct sk_repo *repo);
 };
 
 /* Runs until it is stopped.  `ready` (may be NULL) is called once requests are taken.  SK_EBUSY:
@@ -41,6 +44,9 @@ int sk_service_stop(void);
 int sk_service_status(struct sk_buf *out);
 /* Whether a service may be started: not when $GIT_SK_NO_SERVICE is set. */
 bool sk_service_wanted(void);
+/* In a child of the service, before it looks at the working tree: all changes up to the return of
+ * this will be in the backup, so the service makes no further one for them. */
+void sk_service_begins(const struct sk_repo *repo);
 /* Tells it of a working tree that was enabled or disabled; it need not run. */
 void sk_service_tell(const char *worktree, bool enabled);
 

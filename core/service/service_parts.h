@@ -83,6 +83,7 @@ struct sk_site { /* one working tree */
 	int64_t opened;
 	int64_t interval; /* ms; < 0: never */
 	int64_t debounce;
+	bool rounds;                /* it wants its backup by the clock though nothing changes */
 	int64_t due;                /* the next backup by the clock */
 	int64_t retry;              /* after a failure; 0 */
 	int64_t stirred;            /* when the first change came that is in no backup; 0 */
@@ -91,8 +92,9 @@ struct sk_site { /* one working tree */
 	struct sk_state_mark state; /* of the state that it left */
 	bool ever;                  /* there was one */
 	int64_t full;               /* when the last one was */
-	int64_t whole;              /* when the last one was that looked at everything */
-	time_t last;                /* the same by the calendar; 0 */
+	unsigned echoes; /* backups in a row that saved what the one before brought about */
+	int64_t whole;   /* when the last one was that looked at everything */
+	time_t last;     /* the same by the calendar; 0 */
 	struct sk_job *job;
 	int64_t push_every;  /* ms between pushes to vaults; < 0: there is none */
 	unsigned push_after; /* or after so many backups; 0: by time alone */
@@ -144,6 +146,8 @@ void sk_site_done(struct sk_service *s, struct sk_site *site, const struct sk_jo
 /* Whether nothing changed since the last good backup, as far as the watcher knows for sure. */
 bool sk_site_unchanged(struct sk_site *site);
 /* What a backup may go by; `changed` is to be freed. */
+/* Its job has looked at nothing yet: what happened until now will be in its backup. */
+void sk_site_begin(struct sk_site *site);
 void sk_site_hint(struct sk_site *site, struct sk_service_hint *out);
 /* The push to its vaults ended. */
 void sk_site_pushed(struct sk_site *site, const struct sk_job *job, int status);
@@ -178,7 +182,5 @@ void sk_service_unlisten(struct sk_service *s);
 bool sk_service_reachable(const struct sk_service *s);
 /* Milliseconds, or < 0 for never, of the user's setting service.idle_exit. */
 int64_t sk_service_idle_exit(void);
-/* The user's own file of settings; false when it does not fit. */
-bool sk_service_user_settings(char *out, size_t cap);
 
 #endif

@@ -19,6 +19,13 @@
 #define QUIET_FULL_MS 3600000 /* without any change that we saw, all is looked at so often */
 #define SOFT_MS 1000 /* changes of ignored files are looked at so often: it reads the index */
 #define REMOTE_MS 900000
+#define BEGIN_MS 50 /* for watches on folders that came just before a backup */
+/* Something that writes into the tree whenever there was a backup would have us make one every
+ * moment.  After so many backups, each with no more to save than what came while the one before was
+ * made, they wait: twice as long each time, up to the most.  Any other change ends that. */
+#define ECHOES 3
+#define ECHO_MS 200 /* so soon after a backup it still counts as while it was made */
+#define ECHO_MOST_MS 300000
 #define PUSH_SOON_MS 60000 /* after a start: what was not pushed before the last end */
 #define PUSH_RETRY_MS 300000
 #define PUSH_RETRY_MOST_MS 3600000
@@ -81,14 +88,16 @@ static uint64_t settings_print(const struct sk_repo *repo)
 	static const char *const ours[] = { "safekeep.ini", "trust", "no-service", "vault" };
 	struct sk_buf path = SK_BUF_INIT;
 	uint64_t h = 0xcbf29ce484222325ull;
-	char user[4096];
+	char *user = NULL;
 	struct stat st;
 
+	if (sk_config_user_path(&user))
+		sk_error_clear();
 	for (int i = 0; i < 7; i++) {
 		sk_buf_clear(&path);
 		if (i == 0)
 			(void)sk_buf_adds(&path, "/etc/safekeep.ini");
-		else if (i == 1 && sk_service_user_settings(user, sizeof user))
+		else if (i == 1 && user)
 			(void)sk_buf_adds(&path, user);
 		else if (i == 2)
 			(void)sk_buf_addf(&path, "%s/.safekeep.ini", repo->worktree);
@@ -102,6 +111,7 @@ static uint64_t settings_print(const struct sk_repo *repo)
 		h = mix(mix(h, (uint64_t)st.st_mtim.tv_sec), (uint64_t)st.st_mtim.tv_nsec);
 	}
 	sk_buf_free(&path);
+	free(user);
 	return h;
 }
 
@@ -187,6 +197,7 @@ static int open_site(struct sk_service *s, struct sk_site *site)
 		return rc;
 	}
 	take_settings(site, repo);
+	site->rounds = s->host->rounds && s->host->rounds(repo);
 	site->settings = settings_print(repo);
 	site->watching = !setting_off(repo->config, "watch.enabled");
 	return sk_watch_new(&s->set, repo, site->watching, &site->watch);
@@ -410,6 +421,37 @@ void sk_site_hint(struct sk_site *site, struct sk_service_hint *out)
 		out->changed = changed(site);
 }
 
+void sk_site_begin(struct sk_site *site)
+{
+	struct sk_job *job = site->job;
+
+	/* what is not read by now stays news: it may be of later */
+	if (!site->watch || !job->saves || !sk_watch_catch_up(site->watch))
+		return;
+	(void)sk_watch_work(site->watch, sk_clock_ms() + BEGIN_MS);
+	job->stir = sk_watch_stir(site->watch, NULL);
+	job->seq = sk_watch_seq(site->watch);
+	job->hinted = false;
+	sk_watch_soft_done(site->watch);
+}
+
+static bool is_echo(const struct sk_site *site)
+{
+	int64_t last;
+
+	(void)sk_watch_stir(site->watch, &last);
+	return site->ever && last <= site->full + ECHO_MS;
+}
+
+static int64_t echo_wait(const struct sk_site *site)
+{
+	int64_t wait = site->debounce > 500 ? site->debounce : 500;
+
+	for (unsigned i = ECHOES; i <= site->echoes && wait < ECHO_MOST_MS; i++)
+		wait *= 2;
+	return wait < ECHO_MOST_MS ? wait : ECHO_MOST_MS;
+}
+
 /* When the changes at hand want their backup. */
 static int64_t due_by_watch(struct sk_site *site, int64_t now)
 {
@@ -429,6 +471,8 @@ static int64_t due_by_watch(struct sk_site *site, int64_t now)
 		site->stirred = now;
 	if (site->ever && sk_watch_stir(site->watch, NULL) == site->saved)
 		return site->stirred + SOFT_MS;
+	if (site->echoes >= ECHOES && is_echo(site))
+		return last + echo_wait(site);
 	quiet = last + site->debounce;
 	most = site->stirred + CONSTANT_MS;
 	return quiet < most ? quiet : most;
@@ -441,8 +485,8 @@ static int64_t due_by_clock(const struct sk_site *site)
 	if (every < 0)
 		return site->ever ? SK_NEVER : site->due;
 	/* what changes there has its backup within seconds, when it is complete */
-	if (site->ever && site->watch && sk_watch_mode(site->watch) == SK_WATCH_EXACT &&
-	    every < QUIET_FULL_MS)
+	if (site->ever && !site->rounds && site->watch &&
+	    sk_watch_mode(site->watch) == SK_WATCH_EXACT && every < QUIET_FULL_MS)
 		every = QUIET_FULL_MS;
 	return site->ever ? site->full + every : site->due;
 }
@@ -468,6 +512,8 @@ static int64_t tick_site(struct sk_service *s, struct sk_site *site, int64_t now
 	if (by_watch && site->ever && sk_watch_stir(site->watch, NULL) == site->saved &&
 	    !sk_watch_soft(site->watch))
 		return now; /* ignored files only */
+	if (by_watch)
+		site->echoes = is_echo(site) ? site->echoes + (site->echoes < 30) : 0;
 	if (sk_job_start(s, site, by_watch ? "watch" : "schedule", "", false, &job)) {
 		sk_site_trouble(site, "%s", sk_error_message());
 		site->retry = now + RETRY_MS;

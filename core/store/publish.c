@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/text.h"
 #include "store/refs.h"
+#include "store/refs_file.h"
 #include "store/tag.h"
 
 #define TRIES_MAX 10000         /* names looked at, over all rounds */
@@ -41,15 +43,25 @@ static int make_names(const struct sk_entry *e, const char *base, unsigned numbe
 	return sk_error_oom();
 }
 
-/* Whether a ref of that name is there, broken ones included. */
+/* Whether a ref of that name is there, broken ones included, or its lock: somebody is making it, or
+ * was killed while making it. */
 static int is_taken(const struct sk_repo *repo, const char *name, bool *taken)
 {
 	struct sk_oid oid;
+	char *lock = NULL;
 	int rc = sk_ref_read(repo, name, &oid);
 
 	if (rc && rc != SK_ENO && rc != SK_EDAMAGED)
 		return rc;
-	*taken = rc != SK_ENO;
+	if (rc == SK_ENO) {
+		rc = sk_ref_path(repo, name, ".lock", &lock);
+		if (rc)
+			return rc;
+		*taken = sk_exists(lock);
+		free(lock);
+		return 0;
+	}
+	*taken = true;
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -15,6 +16,7 @@
 #define BACKUPS "refs/sk/backup/"
 #define METAS "refs/sk/meta/backup/"
 #define DUE 64
+#define LOCK_OLD_S 3600
 /* What the locks say that are made here: one with this content has no owner unless it holds the
  * lock of tidy.h. */
 #define NOTE "git sk packs refs\n"
@@ -37,6 +39,15 @@ static bool is_lock(const char *name)
 	return len > 5 && strcmp(name + len - 5, ".lock") == 0;
 }
 
+/* Nobody holds the lock of a ref that long. */
+static bool is_old(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       time(NULL) - st.st_mtime > LOCK_OLD_S;
+}
+
 /* Removes the locks of single refs that a run left which was killed. */
 static void sweep(const struct sk_repo *repo, const char *prefix)
 {
@@ -45,7 +56,8 @@ static void sweep(const struct sk_repo *repo, const char *prefix)
 	DIR *dir = sk_ref_path(repo, prefix, "", &path) ? NULL : opendir(path);
 
 	while (dir && (de = readdir(dir)))
-		if (is_lock(de->d_name) && says_note(dirfd(dir), de->d_name))
+		if (is_lock(de->d_name) &&
+		    (says_note(dirfd(dir), de->d_name) || is_old(dirfd(dir), de->d_name)))
 			(void)unlinkat(dirfd(dir), de->d_name, 0);
 	if (dir)
 		(void)closedir(dir);

@@ -70,8 +70,8 @@ def field():
 
 def good():
     """A request in due form, of any verb but those that mean it: stop, and forget this tree."""
-    verb = rnd.choice(b"pacff?rxz")
-    n = {ord("p"): 0, ord("a"): 1, ord("c"): 1, ord("r"): 1, ord("f"): 4}.get(verb, rnd.randrange(8))
+    verb = rnd.choice(b"pabcff?rxz")
+    n = {ord("p"): 0, ord("a"): 1, ord("b"): 1, ord("c"): 1, ord("r"): 1, ord("f"): 4}.get(verb, rnd.randrange(8))
     return pack(bytes([verb]), *(field() for _ in range(n)))
 
 

@@ -34,7 +34,8 @@ static inline void put(const char *name, const char *text)
 static inline struct sk_config *load(const char *first, const char *second)
 {
 	const char *text[] = { first, second };
-	struct sk_config_source source[2] = { { "1.ini", false, NULL }, { "2.ini", false, NULL } };
+	struct sk_config_source source[2] = { { "1.ini", false, NULL, false },
+		                              { "2.ini", false, NULL, false } };
 	struct sk_config *config = NULL;
 	size_t n = 0;
 

@@ -7,10 +7,10 @@
 static void test_defaults(void **state)
 {
 	struct sk_config *c = load(NULL, NULL);
-	const struct sk_config_source source[] = { { "missing.ini", false, NULL },
-		                                   { "missing/too.ini", true, NULL },
+	const struct sk_config_source source[] = { { "missing.ini", false, NULL, false },
+		                                   { "missing/too.ini", true, NULL, false },
 		                                   { SK_TEST_DATA "/../../config/safekeep.ini",
-		                                     false, NULL } };
+		                                     false, NULL, false } };
 
 	(void)state;
 	is_default(c);
@@ -254,8 +254,8 @@ static void put_bytes(const char *name, const char *head, char c, size_t n, cons
 /* Loads 0.ini (keep_last = 5) and then h.ini. */
 static struct sk_config *load_hazard(bool untrusted)
 {
-	const struct sk_config_source source[] = { { "0.ini", false, NULL },
-		                                   { "h.ini", untrusted, NULL } };
+	const struct sk_config_source source[] = { { "0.ini", false, NULL, false },
+		                                   { "h.ini", untrusted, NULL, false } };
 	struct sk_config *c;
 
 	put("0.ini", "[retention]\nkeep_last = 5\n");

@@ -113,6 +113,7 @@ static void test_config_as_git(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
+	assert_int_equal(unsetenv("GIT_DIR"), 0);
 	(void)snprintf(path, sizeof path, "%s/c", dir);
 	for (size_t c = 0; c < sizeof configs / sizeof *configs; c++) {
 		struct sk_buf text = SK_BUF_INIT, out = SK_BUF_INIT;
@@ -306,6 +307,62 @@ static void test_wrapper_text(void **state)
 	sk_buf_free(&text);
 }
 
+/* Runs it in the folder, and whether the program that it names was run. */
+static bool asks(const char *dir, const char *settings, const char *event)
+{
+	struct sk_buf script = SK_BUF_INIT, program = SK_BUF_INIT, line = SK_BUF_INIT;
+	bool ran;
+	int rc;
+
+	(void)sk_buf_addf(&program, "%s/client", dir);
+	assert_int_equal(sk_script_insert("#!/bin/sh\n", 10, program.ptr, event, &script), 0);
+	(void)sk_buf_addf(&line,
+	                  "cd '%s' && rm -f ran && printf '#!/bin/sh\\n: >ran\\n' >client && "
+	                  "chmod +x client && cat >hook <<'END'\n%s\nEND\n%s sh -eu hook",
+	                  dir, script.ptr, settings);
+	rc = system(line.ptr);
+	assert_int_equal(rc, 0);
+	sk_buf_clear(&line);
+	(void)sk_buf_addf(&line, "%s/ran", dir);
+	ran = access(line.ptr, F_OK) == 0;
+	sk_buf_free(&script);
+	sk_buf_free(&program);
+	sk_buf_free(&line);
+	return ran;
+}
+
+static void test_a_shell_that_asks_nobody(void **state)
+{
+	char dir[] = "/tmp/sk-unit.XXXXXX", line[256];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(unsetenv("GIT_DIR"), 0);
+#define IN(command)                                                                                \
+	((void)snprintf(line, sizeof line, "cd %s && " command, dir),                              \
+	 assert_int_equal(system(line), 0))
+	/* where nothing is known, the client is asked */
+	assert_true(asks(dir, "", "post-commit"));
+	assert_true(asks(dir, "", "commit-msg"));
+	assert_true(asks(dir, "", "pre-commit"));
+	IN("mkdir -p .git/sk 'a b/sk' linked/sk && : >.git/sk/installed && : >'a b/sk/installed'");
+	assert_false(asks(dir, "", "post-commit"));
+	assert_false(asks(dir, "", "commit-msg"));
+	assert_true(asks(dir, "", "pre-commit"));
+	assert_false(asks(dir, "GIT_DIR='a b'", "post-commit"));
+	/* a linked worktree: the files of all are in the common folder */
+	assert_true(asks(dir, "GIT_DIR=linked", "post-commit"));
+	assert_false(asks(dir, "GIT_DIR=linked", "commit-msg"));
+	IN(": >.git/sk/gate && : >'a b/sk/after-commit'");
+	assert_false(asks(dir, "", "post-commit"));
+	assert_true(asks(dir, "", "commit-msg"));
+	assert_true(asks(dir, "GIT_DIR='a b'", "post-commit"));
+	assert_false(asks(dir, "GIT_DIR='a b'", "commit-msg"));
+	(void)snprintf(line, sizeof line, "rm -rf %s", dir);
+	assert_int_equal(system(line), 0);
+#undef IN
+}
+
 static void test_git_versions(void **state)
 {
 	static const struct {
@@ -355,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_script_kinds),
 		cmocka_unit_test(test_block_round_trip),
 		cmocka_unit_test(test_wrapper_text),
+		cmocka_unit_test(test_a_shell_that_asks_nobody),
 		cmocka_unit_test(test_git_versions),
 		cmocka_unit_test(test_our_fsmonitor),
 	};

@@ -47,6 +47,7 @@ time_t time(time_t *out)
 static struct sk_service s;
 static size_t remembered;
 static int result; /* of backups */
+static bool wants_rounds;
 static size_t pushes;
 static int push_result;
 
@@ -81,7 +82,13 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	return result;
 }
 
-static const struct sk_service_host host = { repos, remember, forget, backup };
+static bool rounds(struct sk_repo *repo)
+{
+	(void)repo;
+	return wants_rounds;
+}
+
+static const struct sk_service_host host = { repos, remember, forget, backup, rounds };
 
 static void begin(void)
 {
@@ -91,6 +98,7 @@ static void begin(void)
 	s.lock = s.listen.fd = s.signals.fd = s.timer.fd = s.self.fd = -1;
 	result = 0;
 	remembered = 0;
+	wants_rounds = false;
 	assert_true(s.ep >= 0);
 	assert_int_equal(sk_watch_set_open(&s.set), 0);
 }
@@ -259,6 +267,41 @@ static void half_a_second_after_the_last_change(void **state)
 	end();
 }
 
+/* A plugin wants its cycle by the clock though nothing happens; all is still looked at once an
+ * hour, not in each round. */
+static void rounds_that_are_wanted_come_by_the_interval(void **state)
+{
+	struct sk_site *site;
+	int64_t next, whole;
+
+	(void)state;
+	enabled("rounds", "[backup]\\ninterval = 10m\\n");
+	begin();
+	wants_rounds = true;
+	site = add("rounds");
+	look(site);
+	assert_int_equal(started(&next), 1);
+	assert_in_range(next, 9 * MINUTE, 10 * MINUTE);
+	whole = site->whole;
+	for (int i = 1; i <= 8; i++) {
+		boot_ahead += 10 * MINUTE;
+		assert_int_equal(started(&next), 1);
+		assert_in_range(next, 9 * MINUTE, 10 * MINUTE);
+		if (i < 6)
+			assert_true(site->whole == whole);
+		else
+			assert_in_range(site->whole - whole, HOUR, HOUR + MINUTE);
+	}
+	wants_rounds = false; /* heard of when the settings change */
+	(void)sh("echo >>rounds/.git/sk/safekeep.ini");
+	boot_ahead += 10 * MINUTE;
+	assert_int_equal(started(NULL), 2);
+	look(s.sites);
+	assert_int_equal(started(&next), 0);
+	assert_in_range(next, 59 * MINUTE, HOUR);
+	end();
+}
+
 static void each_ten_seconds_under_constant_writing(void **state)
 {
 	struct sk_site *site;
@@ -277,6 +320,90 @@ static void each_ten_seconds_under_constant_writing(void **state)
 		boot_ahead += 200;
 	}
 	assert_in_range(n, 5, 7);
+	end();
+}
+
+/* Until the one that was begun has ended. */
+static void ended(void)
+{
+	while (s.jobs) {
+		(void)nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+		sk_jobs_reap(&s);
+	}
+}
+
+/* What a plugin writes when it is told of a backup is in that backup; what anybody writes later is
+ * not. */
+static void what_came_before_a_backup_looked_needs_no_other(void **state)
+{
+	struct sk_site *site;
+	int64_t next;
+
+	(void)state;
+	enabled("begins", "");
+	begin();
+	site = add("begins");
+	look(site);
+	assert_int_equal(started(NULL), 1);
+	for (int later = 0; later < 2; later++) {
+		(void)sh("echo %d >>begins/a.txt", later);
+		look(site);
+		boot_ahead += 500;
+		(void)sk_sites_tick(&s, sk_clock_ms());
+		assert_non_null(site->job);
+		(void)sh("echo %d >begins/b.txt; mkdir -p begins/new; echo %d >begins/new/%d",
+		         later, later, later);
+		sk_site_begin(site);
+		if (later)
+			(void)sh("echo >>begins/a.txt");
+		ended();
+		look(site);
+		assert_int_equal(started(&next), 0);
+		if (later)
+			assert_in_range(next, 1, 500);
+		else
+			assert_in_range(next, 59 * MINUTE, HOUR);
+	}
+	end();
+}
+
+/* Something that writes whenever there was a backup. */
+static void echoes_wait_longer_and_longer(void **state)
+{
+	struct sk_site *site;
+	int64_t next, wait = 500;
+
+	(void)state;
+	enabled("echo", "");
+	begin();
+	site = add("echo");
+	look(site);
+	assert_int_equal(started(NULL), 1);
+	for (int i = 0; i < 15; i++) {
+		(void)sh("echo %d >>echo/a.txt", i);
+		look(site);
+		site->full = sk_clock_ms(); /* however slow this machine is */
+		if (i >= 3 && wait < 300 * SECOND)
+			wait = wait * 2 < 300 * SECOND ? wait * 2 : 300 * SECOND;
+		assert_int_equal(started(&next), 0);
+		assert_in_range(next, wait > 16 * SECOND ? wait - 10 * SECOND : 1, wait);
+		boot_ahead += wait;
+		assert_int_equal(started(NULL), 1);
+	}
+	/* what comes at another time is saved as ever, and ends it */
+	(void)sh("echo >>echo/a.txt");
+	look(site);
+	site->full = sk_clock_ms();
+	assert_int_equal(started(&next), 0);
+	assert_in_range(next, 200 * SECOND, 300 * SECOND);
+	boot_ahead += 1000;
+	(void)sh("echo >>echo/b.txt");
+	look(site);
+	assert_int_equal(started(&next), 0);
+	assert_in_range(next, 1, 500);
+	boot_ahead += 500;
+	assert_int_equal(started(NULL), 1);
+	assert_int_equal(site->echoes, 0);
 	end();
 }
 
@@ -449,6 +576,9 @@ int main(void)
 		cmocka_unit_test(once_after_sleep),
 		cmocka_unit_test(after_a_failure_each_minute),
 		cmocka_unit_test(half_a_second_after_the_last_change),
+		cmocka_unit_test(rounds_that_are_wanted_come_by_the_interval),
+		cmocka_unit_test(what_came_before_a_backup_looked_needs_no_other),
+		cmocka_unit_test(echoes_wait_longer_and_longer),
 		cmocka_unit_test(each_ten_seconds_under_constant_writing),
 		cmocka_unit_test(ignored_files_are_looked_at_once_a_second),
 		cmocka_unit_test(changed_settings_are_followed),

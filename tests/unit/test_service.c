@@ -179,7 +179,7 @@ static int backup(const char *event, const struct sk_service_hint *hint)
 	return 0;
 }
 
-static const struct sk_service_host host = { no_repos, forget, forget, backup };
+static const struct sk_service_host host = { no_repos, forget, forget, backup, NULL };
 
 static void say_ready(void *arg)
 {

@@ -1,0 +1,388 @@
+#!/usr/bin/env python3
+"""fault.py - every way in which the system can fail SafeKeep, one at a time.
+
+    fault.py --bin DIR --inject PROGRAM [--alloc LIBRARY] [OPTION...] [SCENARIO...]
+    fault.py --names
+
+For each scenario (a prepared repository and a command) the command runs again and again: its Nth
+system call fails, for each N, with each error, once or from then on; or the whole command is ended
+by SIGKILL before its Nth change of the disk; or its Nth allocation fails.  After each run, all that
+SafeKeep promises has to hold (`check`).  A run is repeatable by what its line names.
+
+    --errors E,...   EIO ENOSPC EMFILE EINTR EACCES ENOMEM (default: all)
+    --modes M,...    once forever kill alloc (default: all)
+    --sample K       only about one of K numbers (seeded, --seed); 1 is all
+    --only N         only that number
+    --budget S       stop after S seconds, each scenario having had its share
+    --keep           leave the folder of the first failure, and stop there
+"""
+import argparse, glob, hashlib, os, random, shutil, subprocess, sys, tempfile, time
+
+CODES = {0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 130}
+# what an error can happen to; None is all kinds
+KINDS = {
+    'EIO': 'open,read,write,sync,rename,link,unlink,mkdir,list,stat,truncate,attr',
+    'ENOSPC': 'open,write,sync,rename,link,mkdir,truncate',
+    'EMFILE': 'open',
+    'EINTR': 'open,read,write,connect,sync',
+    'EACCES': 'open,rename,link,unlink,mkdir,stat,list,attr,exec,connect',
+    'ENOMEM': 'map,fork,stat,open',
+    'EAGAIN': 'fork',
+}
+OURS = 'git-sk,git-sk-hook'
+
+
+class Wrong(Exception):
+    pass
+
+
+def sh(script, cwd, env, check=True):
+    r = subprocess.run(['sh', '-c', script], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    if check and r.returncode:
+        raise RuntimeError('%s: exit %d\n%s' % (script, r.returncode, r.stdout.decode(errors='replace')))
+    return r.stdout.decode(errors='replace')
+
+
+class Scenario:
+    """`prepare` makes the repository $W/r (and what else is needed) once; `command` is what is hurt.
+
+    results: 'same' the working tree is never touched; 'either' it is as before or as after, once
+    the next command ran.  index: the command is git's own and writes the index.
+    git: the command is git's: it must succeed whatever happens to SafeKeep's programs.
+    keeps: all entries that were there stay."""
+
+    def __init__(self, name, prepare, command, tree='same', git=False, keeps=True, enabled=True, cwd='r',
+                 codes=(0,)):
+        self.name, self.prepare, self.command = name, prepare, command
+        self.tree, self.git, self.keeps, self.enabled, self.cwd = tree, git, keeps, enabled, cwd
+        self.codes = codes
+
+
+BASE = '''git init -q r; cd r; mkdir -p src/lib 'odd name'; for i in 1 2 3 4 5 6; do echo $i >src/f$i; done
+echo three >src/lib/c.txt; echo x >'odd name/y'; ln -s src/f1 link; printf '#!/bin/sh\\n' >run.sh; chmod 755 run.sh
+echo '*.o' >.gitignore; git add -A; git commit -qm first; echo more >>src/f1; git commit -qam second
+'''
+ON = BASE + 'git sk init >/dev/null 2>&1; '
+WORK = "echo new >new.txt; echo changed >src/f2; rm src/f3; mkdir deep; echo d >deep/d; echo st >st; git add st; "
+SOME = ON + WORK + 'git sk backup >/dev/null 2>&1; echo later >src/f4; rm new.txt; echo n2 >n2; '
+
+SCENARIOS = [
+    Scenario('init', BASE, 'git-sk init', enabled=False),
+    Scenario('uninit', SOME, 'git-sk uninit', keeps=True, enabled=None),
+    Scenario('backup', ON + WORK, 'git-sk backup'),
+    Scenario('backup-more', SOME, 'git-sk backup -m "some title"'),
+    Scenario('revise', SOME, 'git-sk revise "A name" "and why"'),
+    Scenario('list', SOME, 'git-sk list'),
+    Scenario('status', SOME, 'git-sk status', codes=(0, 1)),
+    Scenario('diff', SOME, 'git-sk diff latest'),
+    Scenario('restore', SOME, 'git-sk restore latest -- new.txt src', tree='either'),
+    Scenario('rollback', SOME, 'git-sk rollback latest --yes', tree='either'),
+    Scenario('undo', SOME + 'git sk rollback latest --yes >/dev/null 2>&1; ', 'git-sk undo --yes', tree='either'),
+    Scenario('prune', ON + '''for i in 1 2 3 4 5; do echo $i >v; git sk backup >/dev/null 2>&1; done
+printf '[retention]\\nkeep_last = 1\\nkeep_hourly = 0\\nkeep_daily = 0\\nkeep_weekly = 0\\nkeep_monthly = 0\\n'"max_per_day = 2\\n" >.git/sk/safekeep.ini
+''', 'git-sk prune', keeps=False),
+    Scenario('commit', SOME, 'git commit -qam third', git=True),
+    Scenario('checkout', SOME + 'git branch other HEAD~1; ', 'git stash -q', git=True, tree='git'),
+    Scenario('reset', SOME, 'git reset -q --hard', git=True, tree='git'),
+]
+
+
+class Worker:
+    def __init__(self, opts, scenario):
+        self.o, self.s = opts, scenario
+        self.top = tempfile.mkdtemp(prefix='sk-fault.')
+        self.template, self.w = self.top + '/template', self.top + '/w'
+        e = {k: v for k, v in os.environ.items() if not k.startswith('GIT_') and not k.startswith('XDG_')}
+        h = self.w + '/home'
+        e.update(HOME=h, XDG_CONFIG_HOME=h + '/.config', XDG_CACHE_HOME=h + '/.cache', XDG_STATE_HOME=h + '/.state',
+                 XDG_DATA_HOME=h + '/.data', XDG_RUNTIME_DIR=self.w + '/run', GIT_CONFIG_GLOBAL=h + '/.gitconfig',
+                 GIT_CONFIG_SYSTEM='/dev/null', GIT_AUTHOR_NAME='A', GIT_AUTHOR_EMAIL='a@example.org',
+                 GIT_COMMITTER_NAME='C', GIT_COMMITTER_EMAIL='c@example.org', GIT_SK_NO_SERVICE='1',
+                 PATH=opts.bin + ':' + e.get('PATH', '/usr/bin:/bin'), TZ='UTC', LC_ALL='C.UTF-8', W=self.w,
+                 GIT_TERMINAL_PROMPT='0', GIT_EDITOR='true')
+        self.env = e
+        os.makedirs(self.w + '/home/.config')
+        os.makedirs(self.w + '/run', mode=0o700)
+        with open(self.w + '/home/.gitconfig', 'w') as f:
+            f.write('[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n')
+        sh(scenario.prepare, self.w, e)
+        os.rename(self.w, self.template)
+        self.fresh()
+        self.before = self.tree()
+        self.index = self.read_index()
+        self.refs = self.entries()
+        self.done = 0
+        r = self.run([])
+        if r.returncode not in scenario.codes:
+            raise RuntimeError('%s: does not even run alone: exit %d\n%s' %
+                               (scenario.name, r.returncode, r.stderr.decode(errors='replace')))
+        self.after, self.head_after = self.tree(), self.git_result()
+
+    def fresh(self):
+        shutil.rmtree(self.w, ignore_errors=True)
+        subprocess.run(['cp', '-a', self.template, self.w], check=True)
+
+    def path(self, *p):
+        return os.path.join(self.w, 'r', *p)
+
+    def run(self, args, env=None):
+        e = dict(self.env, **(env or {}))
+        command = ['sh', '-c', 'exec ' + self.s.command]
+        if args:
+            command = [self.o.inject, '--only', OURS, '--report', self.top + '/report'] + args + ['--'] + command
+        return subprocess.run(command, cwd=os.path.join(self.w, self.s.cwd), env=e, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=self.o.hang)
+
+    def report(self):
+        w = open(self.top + '/report').read().split('\n')[-2].split()
+        return int(w[1]), w[3]
+
+    def read_index(self):
+        with open(self.path('.git/index'), 'rb') as f:
+            return hashlib.sha1(f.read()).hexdigest()
+
+    def tree(self):
+        out = []
+        top = self.path()
+        for d, dirs, files in os.walk(top):
+            dirs[:] = sorted(x for x in dirs if not (d == top and x == '.git'))
+            for f in sorted(files + [x for x in dirs if os.path.islink(os.path.join(d, x))]):
+                p = os.path.join(d, f)
+                if os.path.islink(p):
+                    what = 'link ' + os.readlink(p)
+                else:
+                    with open(p, 'rb') as fd:
+                        what = '%o %s' % (os.stat(p).st_mode & 0o777, hashlib.sha1(fd.read()).hexdigest())
+                out.append((os.path.relpath(p, top), what))
+        return out
+
+    def git(self, *args, **kw):
+        return subprocess.run(['git', '-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null'] + list(args),
+                              cwd=self.path(), env=dict(self.env, **kw), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+
+    def entries(self):
+        r = self.git('for-each-ref', '--format=%(refname) %(objectname)', 'refs/sk')
+        return {x.split()[0]: x.split()[1] for x in r.stdout.decode().split('\n')
+                if x and not x.startswith('refs/sk/keep ')}
+
+    def git_result(self):
+        r = self.git('rev-parse', 'HEAD^{tree}', 'refs/stash^{tree}')
+        return r.stdout, self.git('status', '--porcelain').stdout
+
+    def wanted_tree(self):
+        index = self.top + '/index'
+        shutil.copy(self.path('.git/index'), index)
+        r = self.git('add', '-A', GIT_INDEX_FILE=index)
+        if r.returncode:
+            raise Wrong('git add failed: ' + r.stderr.decode(errors='replace'))
+        return self.git('write-tree', GIT_INDEX_FILE=index).stdout.decode().strip()
+
+    def check_exit(self, r, killed):
+        err = r.stderr.decode(errors='replace')
+        if 'Sanitizer' in err or 'runtime error' in err:
+            raise Wrong('sanitizer: ' + err[:2000])
+        if killed and r.returncode == 137:
+            return
+        if self.s.git:
+            if r.returncode:
+                raise Wrong('git failed with %d: %s' % (r.returncode, err))
+        elif r.returncode not in CODES:
+            raise Wrong('exit code %d: %s' % (r.returncode, err))
+        elif r.returncode not in self.s.codes and 'git sk: ' not in err and 'sh: ' not in err:
+            raise Wrong('exit code %d without a word' % r.returncode)
+
+    def locks(self):
+        """git's kind of lock: the file is the lock.  (Those in .git/sk are locked by flock.)"""
+        return [p for p in glob.glob(self.path('.git/**/*.lock'), recursive=True)
+                if not p.startswith(self.path('.git/sk/'))]
+
+    def check_leftovers(self, killed):
+        left = self.locks()
+        if left and not killed:
+            raise Wrong('left behind: ' + ' '.join(left))
+        if os.path.exists(self.path('.git/index.lock')):
+            raise Wrong('index.lock is left')
+        if not self.s.git and self.read_index() != self.index:
+            raise Wrong('the index was written')
+
+    def check(self, r, killed):
+        self.check_exit(r, killed)
+        self.check_leftovers(killed)
+        if self.s.git and self.s.tree == 'git' and not killed and self.git_result() != self.head_after:
+            raise Wrong('git did something else')
+        if self.s.tree == 'same' and self.tree() != self.before:
+            raise Wrong('the working tree was touched')
+        now = self.entries()
+        lost = [k for k in self.refs if now.get(k) != self.refs[k]]
+        if lost and self.s.keeps:
+            raise Wrong('entries lost: ' + ' '.join(lost))
+        self.check_next(r, killed)
+
+    def part_named(self, r, tree):
+        """Done in part (exit code 3), and all that was not done was named."""
+        words = r.stderr.decode(errors='replace')
+        return r.returncode == 3 and all(path in words for path, _ in set(tree) ^ set(self.after))
+
+    def check_next(self, r, killed):
+        """The next command finishes or undoes, and a new backup is whole."""
+        env = self.env
+        if self.s.enabled is False or self.s.enabled is None:
+            n = subprocess.run(['git-sk', 'init'], cwd=self.path(), env=env, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+            if n.returncode:
+                raise Wrong('the next init failed: %d %s' % (n.returncode, n.stderr.decode(errors='replace')))
+        n = subprocess.run(['git-sk', 'backup'], cwd=self.path(), env=env, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+        if n.returncode:
+            raise Wrong('the next backup failed: %d %s' % (n.returncode, n.stderr.decode(errors='replace')))
+        tree = self.tree()
+        if self.s.tree == 'either' and tree not in (self.before, self.after) and not self.part_named(r, tree):
+            raise Wrong('the working tree is neither as before nor as after:\n%s' %
+                        '\n'.join(repr(x) for x in sorted(set(tree) ^ set(self.after))))
+        got = self.git('rev-parse', 'refs/sk/backup/%s^{tree}' % n.stdout.decode().strip()).stdout.decode().strip()
+        want = self.wanted_tree()
+        if got != want:
+            raise Wrong('the next backup is not what is there: %s, not %s' % (got, want))
+        f = self.git('fsck', '--full', '--no-dangling', '--no-progress')
+        if f.returncode:
+            raise Wrong('fsck: ' + f.stderr.decode(errors='replace'))
+        now = self.entries()
+        lost = [k for k in self.refs if now.get(k) != self.refs[k]]
+        if lost and self.s.keeps:
+            raise Wrong('entries lost by the next command: ' + ' '.join(lost))
+        left = self.locks()
+        if left and not killed:
+            raise Wrong('left behind by the next command: ' + ' '.join(left))
+
+    def once(self, what, args, env=None, killed=False):
+        self.fresh()
+        try:
+            try:
+                r = self.run(args, env)
+            except subprocess.TimeoutExpired:
+                raise Wrong('hangs')
+            if args and '--nth' in args and self.report()[1] == '-':
+                return False  # it has fewer calls than that this time
+            self.check(r, killed)
+        except Wrong as e:
+            self.o.failures += 1
+            print('not ok - %s %s: %s' % (self.s.name, what, e), flush=True)
+            if self.o.keep:
+                print('kept: ' + self.top)
+                sys.exit(1)
+        self.done += 1
+        return True
+
+    def numbers(self, n):
+        if self.o.only:
+            return [self.o.only]
+        if self.o.sample <= 1:
+            return range(1, n + 1)
+        return sorted(self.o.random.sample(range(1, n + 1), max(1, n // self.o.sample))) if n else []
+
+    def count(self, args):
+        self.fresh()
+        self.run(args)
+        return self.report()[0]
+
+    def late(self):
+        return self.o.deadline and time.monotonic() > self.o.deadline
+
+    def errors(self, mode):
+        forever = ['--forever'] if mode == 'forever' else []
+        for error in self.o.errors:
+            if forever and error == 'EINTR':
+                continue  # to try again for ever is right
+            limit = ['--calls', KINDS[error]]
+            for n in self.numbers(self.count(limit)):
+                if self.late():
+                    return
+                self.once('%s %s %d' % (mode, error, n), limit + forever + ['--errno', error, '--nth', str(n)])
+
+    def kills(self):
+        for n in self.numbers(self.count(['--changes'])):
+            if self.late():
+                return
+            self.once('kill %d' % n, ['--changes', '--kill', '--nth', str(n)], killed=True)
+
+    def allocations(self):
+        fired = self.top + '/fired'
+
+        def env(n):
+            return {'LD_PRELOAD': self.o.alloc, 'SK_FAIL_ALLOC': str(n), 'SK_FAIL_PROGRAMS': OURS,
+                    'SK_FAIL_FIRED': fired}
+
+        def has(n):
+            if os.path.exists(fired):
+                os.unlink(fired)
+            self.fresh()
+            self.run([], env(n))
+            return os.path.exists(fired)
+        low, high = 0, 1024
+        while has(high):
+            low, high = high, high * 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if has(middle) else (low, middle)
+        for n in self.numbers(low):
+            if self.late():
+                return
+            self.once('alloc %d' % n, [], env(n))
+
+    def all(self):
+        for mode in self.o.modes:
+            self.done = 0
+            if mode == 'kill':
+                self.kills()
+            elif mode == 'alloc':
+                if self.o.alloc:
+                    self.allocations()
+            else:
+                self.errors(mode)
+            print('# %-12s %-8s %d runs' % (self.s.name, mode, self.done), flush=True)
+            self.o.total += self.done
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--names', action='store_true', help='only print the names of the scenarios')
+    p.add_argument('--bin')
+    p.add_argument('--inject')
+    p.add_argument('--alloc')
+    p.add_argument('--errors', default='EIO,ENOSPC,EMFILE,EINTR,EACCES,ENOMEM,EAGAIN')
+    p.add_argument('--modes', default='once,forever,kill,alloc')
+    p.add_argument('--sample', type=int, default=1)
+    p.add_argument('--seed', type=int, default=1)
+    p.add_argument('--only', type=int)
+    p.add_argument('--budget', type=float, default=0)
+    p.add_argument('--hang', type=float, default=60)
+    p.add_argument('--keep', action='store_true')
+    p.add_argument('scenario', nargs='*')
+    o = p.parse_args()
+    if o.names:
+        print('\n'.join(s.name for s in SCENARIOS))
+        return 0
+    if not o.bin or not o.inject:
+        p.error('--bin and --inject are needed')
+    o.errors, o.modes = o.errors.split(','), o.modes.split(',')
+    o.random, o.failures, o.total = random.Random(o.seed), 0, 0
+    o.bin, o.inject = os.path.abspath(o.bin), os.path.abspath(o.inject)
+    chosen = [s for s in SCENARIOS if not o.scenario or s.name in o.scenario]
+    for i, s in enumerate(chosen):
+        o.deadline = None
+        if o.budget:
+            o.deadline = time.monotonic() + o.budget / len(chosen)
+        worker = Worker(o, s)
+        try:
+            worker.all()
+        finally:
+            if not (o.keep and o.failures):
+                shutil.rmtree(worker.top, ignore_errors=True)
+    print('# %d runs, %d failures' % (o.total, o.failures))
+    return 1 if o.failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
