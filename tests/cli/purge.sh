@@ -220,10 +220,11 @@ t_beside_backups_and_the_service() {
 	(for i in 1 2 3 4 5 6 7 8 9 10; do echo "$i" >>busy.txt; git sk backup -q >/dev/null || exit 1; done) &
 	w=$!
 	code 0 git sk purge --path conf/secret.env --yes
-	wait $w || { git sk service stop -q; die "a backup failed"; }
+	wait $w || { GIT_SK_NO_SERVICE=1 git sk service stop -q; die "a backup failed"; }
 	gone "$SECRET"
 	echo last >>busy.txt
 	i=$(git sk backup -q)
+	export GIT_SK_NO_SERVICE=1 # or the next command starts it again
 	git sk service stop -q >/dev/null 2>&1
 	git sk cat "$i" busy.txt | cmp - busy.txt
 	healthy
@@ -240,7 +241,7 @@ t_killed_purges() {
 		rm -rf .git && cp -a ../git.orig .git
 		setsid git sk purge --path conf/secret.env --yes -q >/dev/null 2>&1 &
 		python3 -c "import time; time.sleep(0.005 * $i)"
-		kill -9 -- -$! 2>/dev/null || :
+		kill -9 -- -$! 2>/dev/null || kill -9 $! 2>/dev/null || : # setsid may not have come that far
 		wait $! 2>/dev/null || :
 		# whatever was reached: every entry is whole
 		code 0 git sk verify

@@ -269,7 +269,7 @@ t_killed_repairs() {
 		rm -rf .git && cp -a ../git.orig .git
 		setsid git sk verify --repair -q >/dev/null 2>&1 &
 		python3 -c "import time; time.sleep(0.004 * $i)"
-		kill -9 -- -$! 2>/dev/null || :
+		kill -9 -- -$! 2>/dev/null || kill -9 $! 2>/dev/null || : # setsid may not have come that far
 		wait $! 2>/dev/null || :
 		git sk verify --repair -q >/dev/null 2>&1 || [ $? = 14 ] || die "repair after kill $i"
 		code 0 git sk verify
