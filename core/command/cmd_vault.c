@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "capture/backup.h"
@@ -27,11 +28,14 @@ static int open_here(struct sk_call *call)
 
 /* Adding */
 
-static void say_when(const struct sk_vault *v)
+static void say_when(const struct sk_repo *repo, const struct sk_vault *v)
 {
-	struct sk_buf line = SK_BUF_INIT;
+	struct sk_buf line = SK_BUF_INIT, off = SK_BUF_INIT;
 
-	if (!v->automatic || v->interval_ms < 0)
+	if (sk_buf_addf(&off, "%s/no-service", repo->skdir) == 0 && sk_exists(off.ptr))
+		(void)sk_buf_adds(&line, "nothing is pushed by itself, because the service is not "
+		                         "used here");
+	else if (!v->automatic || v->interval_ms < 0)
 		(void)sk_buf_addf(&line, "nothing is pushed by itself");
 	else
 		(void)sk_buf_addf(&line, "the service pushes what is new every %lld %s",
@@ -40,6 +44,7 @@ static void say_when(const struct sk_vault *v)
 		                  v->interval_ms < 120000 ? "seconds" : "minutes");
 	sk_note("%s; to push now: git sk vault push %s", sk_buf_str(&line), v->name);
 	sk_buf_free(&line);
+	sk_buf_free(&off);
 }
 
 static json_t *vault_json(const struct sk_vault *v)
@@ -80,7 +85,7 @@ static int vault_add(struct sk_call *call)
 			sk_outf("%s\n", said.item[i]);
 		sk_outf("added vault %s: %s\n", v->name, v->shown);
 		sk_out_flush();
-		say_when(v);
+		say_when(call->repo, v);
 	}
 	sk_strv_free(&said);
 	sk_vaults_free(&list);

@@ -271,7 +271,8 @@ static int send_all(struct push *p, const struct sk_vault_steps *s)
 
 /* The whole */
 
-/* Whether `newest` there is something that we never left there. */
+/* Whether `newest` there is something that we never left there.  What we remember may be lost (the
+ * vault was removed and added again): a backup of ours is not strange either. */
 static bool is_strange(const struct push *p)
 {
 	const struct sk_ref *there = sk_refs_find(&p->known, "newest");
@@ -280,6 +281,10 @@ static bool is_strange(const struct push *p)
 		return false;
 	for (size_t i = 0; i < p->state.n_pending; i++)
 		if (sk_oid_eq(&there->oid, &p->state.pending[i]))
+			return false;
+	for (size_t i = 0; i < p->want.n; i++)
+		if (strncmp(p->want.item[i].name, "sk/", 3) == 0 &&
+		    sk_oid_eq(&p->want.item[i].oid, &there->oid))
 			return false;
 	return true;
 }

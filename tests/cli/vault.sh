@@ -28,7 +28,7 @@ t_a_folder_becomes_a_vault() {
 	start
 	mkdir -p .git/hooks && printf '#!/bin/sh\necho ran >>%s\nexit 1\n' "$W/hook" >.git/hooks/pre-push && chmod 755 .git/hooks/pre-push
 	code 0 git sk vault add usb ../v
-	has "$W.out" 'made a bare repository in' && has "$W.err" 'every 15 minutes'
+	has "$W.out" 'made a bare repository in' && has "$W.err" 'nothing is pushed by itself'
 	eq "$(git --git-dir=../v rev-parse --is-bare-repository)" true
 	git sk vault list >"$W/list" && has "$W/list" 'never pushed'
 	code 0 git sk vault push
@@ -93,6 +93,8 @@ t_nothing_staged_detached_and_conflicts() {
 	diff "$W/2.txt" <(probe ../c2) && eq "$(git -C ../c2 rev-parse HEAD)" "$(git rev-parse HEAD)"
 	code 13 git sk vault clone ../v ../c2 && has "$W.err" 'not empty'
 	code 1 git sk vault clone ../v ../c3 --host nobody && [ ! -e ../c3 ]
+	git init -q ../unborn && (cd ../unborn && git sk init -q --no-service >/dev/null && echo a >a && echo b >b && git add a && git sk vault add v ../u 2>/dev/null && git sk vault push >/dev/null)
+	probe ../unborn >"$W/3.txt" && code 0 git sk vault clone ../u ../c4 && diff "$W/3.txt" <(probe ../c4)
 	mkdir ../plain && git init -q --bare ../plain/g && code 1 git sk vault clone ../plain/g ../c3 && [ ! -e ../c3 ]
 }
 
@@ -148,6 +150,9 @@ t_copies_get_names_of_their_own() {
 	[ "$(part)" != "$a" ] && git --git-dir=../v show "refs/sk/vault/$a/newest:a.txt" >"$W/a" && eq "$(tail -n 1 "$W/a")" one
 	eq "$(git --git-dir=../v show "refs/sk/vault/$(part)/newest:a.txt" | tail -n 1)" two
 	fsck_ok ../v
+	# removed and added again, by another name too: the same repository
+	a=$(part) && git sk vault remove v >/dev/null && git sk vault add v ../v 2>/dev/null && git sk vault add w ../v 2>/dev/null
+	for i in v w v; do echo $i >>a.txt && code 0 git sk vault push $i && hasnt "$W.err" copied && eq "$(part)" "$a"; done
 	# what we remember is lost, or the vault is: no matter
 	rm -f .git/sk/vault/v/refs && echo 3 >>a.txt && code 0 git sk vault push && a=$(part)
 	rm -rf ../v && git init -q --bare ../v && code 0 git sk vault push && hasnt "$W.err" copied
@@ -383,7 +388,7 @@ t_status_says_how_old_it_is() {
 t_the_service_pushes() {
 	start
 	unset GIT_SK_NO_SERVICE
-	rm -f .git/sk/no-service && git sk vault add v ../v --auto 1s 2>/dev/null
+	rm -f .git/sk/no-service && git sk vault add v ../v --auto 1s 2>"$W/said" && has "$W/said" 'every 1 seconds'
 	git sk service start >/dev/null && trap 'git sk service stop >/dev/null' EXIT
 	git sk init -q >/dev/null 2>&1
 	local i p
