@@ -47,6 +47,31 @@ int sk_mend_aside(struct sk_mender *m, const char *name)
 	return rc;
 }
 
+int sk_mend_copy(struct sk_mender *m, const char *name)
+{
+	struct sk_buf from = SK_BUF_INIT, to = SK_BUF_INIT, text = SK_BUF_INIT;
+	int rc = sk_buf_addf(&from, "%s/%s", m->repo->commondir, name);
+
+	if (!rc)
+		rc = sk_buf_addf(&to, "%s/%s", m->aside.ptr, name);
+	if (!rc) {
+		char *slash = strrchr(to.ptr, '/');
+
+		*slash = '\0';
+		rc = sk_mkdirs(to.ptr, 0777);
+		*slash = '/';
+	}
+	if (!rc && sk_read_file(AT_FDCWD, from.ptr, (size_t)1 << 31, &text) == 0) {
+		rc = sk_write_file(AT_FDCWD, to.ptr, sk_buf_str(&text), text.len, 0666, true);
+		if (!rc)
+			rc = sk_strv_add(&m->out->aside, to.ptr + strlen(m->repo->commondir) + 1);
+	}
+	sk_buf_free(&from);
+	sk_buf_free(&to);
+	sk_buf_free(&text);
+	return rc;
+}
+
 static int open_sources(struct sk_mender *m, const struct sk_repair_opts *opts)
 {
 	if (git_odb_new(&m->source) < 0)
@@ -109,6 +134,8 @@ int sk_repair_run(const struct sk_repo *repo, const struct sk_repair_opts *opts,
 		rc = sk_mend_objects(&m);
 	if (!rc)
 		rc = sk_packer_commit(m.packer);
+	if (!rc)
+		rc = sk_mend_packs_done(&m);
 	if (!rc)
 		rc = sk_repo_reopen_objects(repo);
 	if (!rc)

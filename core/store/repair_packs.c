@@ -99,14 +99,7 @@ static int mend_pack(struct sk_mender *m, const char *stem)
 	rc = aside(m, stem, ".idx");
 	if (!rc && index_pack(m, stem))
 		return sk_strv_add(&m->out->packs, stem);
-	if (!rc)
-		rc = salvage(m, stem);
-	if (!rc)
-		rc = aside(m, stem, ".pack");
-	/* what was derived from it goes as well */
-	for (size_t i = 0; !rc && i < 3; i++)
-		rc = aside(m, stem, ((const char *const[]){ ".rev", ".bitmap", ".mtimes" })[i]);
-	return rc;
+	return rc ? rc : salvage(m, stem);
 }
 
 int sk_mend_packs(struct sk_mender *m)
@@ -115,6 +108,18 @@ int sk_mend_packs(struct sk_mender *m)
 
 	for (size_t i = 0; !rc && i < m->found->bad_packs.n; i++)
 		rc = mend_pack(m, m->found->bad_packs.item[i]);
+	return rc;
+}
+
+int sk_mend_packs_done(struct sk_mender *m)
+{
+	static const char *const suffix[] = { ".pack", ".rev", ".bitmap", ".mtimes" };
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < m->found->bad_packs.n; i++)
+		for (size_t k = 0; !rc && k < 4; k++)
+			if (!sk_strv_has(&m->out->packs, m->found->bad_packs.item[i]))
+				rc = aside(m, m->found->bad_packs.item[i], suffix[k]);
 	return rc;
 }
 

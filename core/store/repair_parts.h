@@ -19,9 +19,14 @@ struct sk_mender {
 /* Moves a file of COMMONDIR (`name` below it) into the quarantine, under the same name; one that
  * is gone is no error. */
 int sk_mend_aside(struct sk_mender *m, const char *name);
+/* A copy of it there: for what is about to be replaced in one step. */
+int sk_mend_copy(struct sk_mender *m, const char *name);
 
 /* repair_packs.c */
-int sk_mend_packs(struct sk_mender *m);  /* those that git does not use */
+/* Those that git does not use: indexed anew, or unpacked as far as it goes; and, once that is
+ * safe in the packer's pack, put aside. */
+int sk_mend_packs(struct sk_mender *m);
+int sk_mend_packs_done(struct sk_mender *m);
 int sk_mend_copies(struct sk_mender *m); /* bad copies of objects go, wherever they lie */
 
 /* repair_objects.c: every bad object that any source has, with all below it, into the packer. */

@@ -103,7 +103,10 @@ int sk_mend_packed_refs(struct sk_mender *m)
 		}
 	}
 	if (!rc)
-		rc = sk_mend_aside(m, "packed-refs");
+		rc = sk_mend_copy(m, "packed-refs");
+	/* before the lines go: after a crash nothing would tell their names */
+	for (size_t i = 0; !rc && i < bad.n; i++)
+		rc = mend_line(m, bad.item[i], strlen(bad.item[i]));
 	if (!rc)
 		rc = sk_write_file(AT_FDCWD, path.ptr, sk_buf_str(&now), now.len, 0644, true);
 	if (!rc)
@@ -111,8 +114,6 @@ int sk_mend_packed_refs(struct sk_mender *m)
 	if (lock)
 		(void)unlink(lock);
 	free(lock);
-	for (size_t i = 0; !rc && i < bad.n; i++)
-		rc = mend_line(m, bad.item[i], strlen(bad.item[i]));
 	sk_strv_free(&bad);
 	sk_buf_free(&path);
 	sk_buf_free(&was);
@@ -223,7 +224,7 @@ int sk_mend_ref(struct sk_mender *m, const char *name)
 	sk_entry_free(s.entry);
 	if (rc)
 		return rc == SK_ENO ? 0 : rc; /* the next verify still finds it */
-	rc = sk_mend_aside(m, name);
+	rc = sk_mend_copy(m, name);
 	if (!rc)
 		rc = sk_ref_replace(m->repo, name, NULL, &oid);
 	return rc ? rc : sk_strv_add(&m->out->refs, name);
