@@ -5,8 +5,8 @@
 static enum sk_health_status status_of(const char *word)
 {
 	for (int i = SK_HEALTH_OK; i <= SK_HEALTH_OFF; i++)
-		if (strcmp(word, sk_health_word(i)) == 0)
-			return i;
+		if (strcmp(word, sk_health_word((enum sk_health_status)i)) == 0)
+			return (enum sk_health_status)i;
 	return SK_HEALTH_WARN;
 }
 
