@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "by_service.h"
 #include "chain.h"
 #include "classify.h"
@@ -239,12 +240,19 @@ static void note_guarded(const struct folders *f, const struct sk_process *top, 
 	char *line, *next;
 	FILE *file;
 	bool good;
-	int left = MAX_GUARDED - 1;
+	int left = MAX_GUARDED - 1, fd;
 
 	(void)snprintf(name, sizeof name, "sk/guarded.%ld.tmp", (long)getpid());
-	if (!join(path, f->git, "sk/guarded") || !join(temporary, f->git, name) ||
-	    !(file = fopen(temporary, "wxe")))
+	if (!join(path, f->git, "sk/guarded") || !join(temporary, f->git, name))
 		return;
+	fd = sk_create(AT_FDCWD, temporary, O_WRONLY | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return;
+	file = fdopen(fd, "w");
+	if (!file) {
+		(void)close(fd);
+		return;
+	}
 	good = fprintf(file, "%ld %llu %lld\n", (long)top->pid, top->start, when) > 0;
 	if (sk_slurp(path, text, sizeof text) <= 0)
 		text[0] = '\0';

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/text.h"
 
@@ -38,7 +39,7 @@ int sk_replace_file(const char *path, const struct sk_buf *data, const struct st
 	rc = sk_buf_addf(&temporary, "%s.git-sk-%ld.tmp", path, (long)getpid());
 	if (rc)
 		goto out;
-	fd = open(temporary.ptr, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = sk_create(AT_FDCWD, temporary.ptr, O_WRONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);
 		goto out;
@@ -84,7 +85,7 @@ static int busy(const char *lock)
 static int take_ours(const char *ours, const char *lock)
 {
 	struct stat named, st, locked;
-	int fd = open(ours, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+	int fd = sk_create(AT_FDCWD, ours, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
 
 	if (fd < 0)
 		return -1;
@@ -120,7 +121,7 @@ static int make_lock(struct sk_locked *l)
 		errno = EEXIST;
 		return -1;
 	}
-	return open(l->lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	return sk_create(AT_FDCWD, l->lock, O_WRONLY | O_EXCL | O_CLOEXEC, 0666);
 }
 
 int sk_lock_file(const char *path, struct sk_locked *out)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/give.h"
+
 ssize_t sk_read_full(int fd, void *data, size_t len)
 {
 	size_t done = 0;
@@ -122,7 +124,7 @@ int sk_write_pieces(int dirfd, const char *path, const struct iovec *piece, size
 	                 __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED));
 	if (rc)
 		goto out;
-	fd = openat(dirfd, tmp.ptr, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	fd = sk_create(dirfd, tmp.ptr, O_WRONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0) {
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);
 		goto out;
@@ -173,7 +175,7 @@ int sk_mkdirs(const char *path, mode_t mode)
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST) {
+		if (sk_make_dir(copy, mode) < 0 && errno != EEXIST) {
 			rc = sk_error_errno(SK_EIO, "cannot create the folder '%s'", copy);
 			break;
 		}

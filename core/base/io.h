@@ -19,6 +19,8 @@ int sk_write_full(int fd, const void *data, size_t len);
  * `out`.  A missing file is SK_ENO; larger than `max` is SK_EREFUSED.  AT_FDCWD is allowed. */
 int sk_read_file(int dirfd, const char *path, size_t max, struct sk_buf *out);
 
+/* What root makes in another user's folder with the functions below is that user's: give.h. */
+
 /* Replaces `path` in one step: temporary file beside it, fsync of file and folder when `sync`,
  * rename.  After a crash there is the old content or the new one, and perhaps a file that begins
  * with the same name and ends in ".tmp". */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -44,7 +45,7 @@ int sk_lock(const struct sk_repo *repo, const char *what, int wait_seconds, int 
 	rc = sk_mkdirs(repo->sklocal, 0777);
 	if (rc)
 		goto out;
-	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+	fd = sk_create(AT_FDCWD, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		rc = sk_error_errno(SK_EIO, "cannot open '%s'", path);
 		goto out;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/give.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "impact/impact.h"
@@ -165,7 +166,7 @@ static int lock_open(const struct sk_repo *repo)
 
 	(void)sk_buf_addf(&path, "%s/impact.lock", repo->sklocal);
 	if (sk_buf_ok(&path) == 0)
-		fd = open(path.ptr, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd = sk_create(AT_FDCWD, path.ptr, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
 	sk_buf_free(&path);
 	return fd;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/give.h"
 #include "base/io.h"
 
 #define MAX_REGISTRY (16u << 20)
@@ -97,7 +98,7 @@ static int lock(const char *dir, int *out)
 	rc = sk_buf_ok(&path);
 	if (rc)
 		return rc;
-	fd = open(path.ptr, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = sk_create(AT_FDCWD, path.ptr, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
 	sk_buf_free(&path);
 	if (fd < 0)
 		return sk_error_errno(SK_EIO, "cannot lock the list of repositories");

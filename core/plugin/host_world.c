@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/give.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -50,7 +51,7 @@ static int folder(struct skp_host *pub, uint32_t which, char **path)
 static int take_lock(const char *path, const char *name, int64_t wait_ms, int *out)
 {
 	const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000 };
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = sk_create(AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return sk_error_errno(SK_EIO, "cannot open %s", sk_name(path));

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "release/release_parts.h"
@@ -185,7 +186,7 @@ static int lock(const struct sk_repo *repo, int *out)
 	struct sk_buf path = SK_BUF_INIT;
 	int rc = sk_buf_addf(&path, "%s/release.lock", repo->skdir), fd = -1;
 
-	if (!rc && (fd = open(path.ptr, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+	if (!rc && (fd = sk_create(AT_FDCWD, path.ptr, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path.ptr);
 	if (!rc && flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		rc = sk_error(SK_EBUSY, "another release is being made here; wait for it");

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <git2/sys/repository.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -18,6 +21,8 @@
 #include "repo/discover.h"
 #include "repo/git2_memory.h"
 #include "repo/trust.h"
+
+#define GIVE_DEPTH 16
 
 int sk_error_git(int code, const char *fmt, ...)
 {
@@ -280,6 +285,7 @@ int sk_repo_open(const char *dir, struct sk_repo **out)
 		goto out;
 	}
 	repo->wtfd = -1;
+	repo->opened = time(NULL);
 	repo->given_index = given_index;
 	given_index = NULL;
 	rc = fill(repo, &place);
@@ -294,11 +300,32 @@ out:
 	return rc;
 }
 
+/* Our own files are given when they are made; this is for git's (packs, refs, packed-refs, logs)
+ * and for those of plugins.  After a kill the next run of root does it. */
+static void give_to_owner(const struct sk_repo *repo)
+{
+	static const char *const folder[] = { "refs", "logs", "objects", "sk" };
+	char *path;
+	struct stat st;
+
+	if (geteuid() != 0 || !repo->commondir || stat(repo->commondir, &st) < 0 || st.st_uid == 0)
+		return;
+	sk_give_tree(repo->commondir, 0, repo->opened);
+	for (size_t i = 0; i < sizeof folder / sizeof *folder; i++)
+		if (sk_join(&path, repo->commondir, folder[i]) == 0) {
+			sk_give_tree(path, GIVE_DEPTH, repo->opened);
+			free(path);
+		}
+	if (repo->gitdir && strcmp(repo->gitdir, repo->commondir) != 0)
+		sk_give_tree(repo->gitdir, GIVE_DEPTH, repo->opened);
+}
+
 void sk_repo_close(struct sk_repo *repo)
 {
 	if (!repo)
 		return;
 	git_repository_free(repo->git);
+	give_to_owner(repo);
 	sk_config_free(repo->config);
 	if (repo->wtfd >= 0)
 		(void)close(repo->wtfd);

@@ -8,6 +8,7 @@
 #define SK_REPO_REPO_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include <git2.h>
 
@@ -26,6 +27,7 @@ struct sk_repo {
 	char *given_index; /* GIT_INDEX_FILE as it was, absolute: in a hook of `git commit FILE`
 	                      what will be committed; NULL: none, or it is not there */
 	int wtfd;          /* descriptor of the worktree's root */
+	time_t opened;     /* when */
 	bool enabled;      /* SKDIR/installed is there */
 	struct sk_config *config;
 	git_repository *git; /* opened by sk_repo_open; libgit2 is initialised with it */
@@ -35,6 +37,7 @@ struct sk_repo {
  * SK_EKIND (sha256, reftable, unknown extension), SK_EREFUSED (another owner), SK_EIO.
  * The caller closes. */
 int sk_repo_open(const char *dir, struct sk_repo **out);
+/* Gives what git made there for root meanwhile to whose the repository is. */
 void sk_repo_close(struct sk_repo *repo);
 
 /* The index file of this worktree; GIT_INDEX_FILE is ignored on purpose: a hook of `commit FILE`

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "repo/index.h"
@@ -469,7 +470,7 @@ static int copy_to_lock(const struct names *n)
 	int rc = sk_read_file(AT_FDCWD, n->ours, SIZE_MAX, &data), fd = -1;
 
 	if (!rc) {
-		fd = open(n->lock, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+		fd = sk_create(AT_FDCWD, n->lock, O_WRONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 		if (fd < 0)
 			rc = errno == EEXIST ? SK_EBUSY : SK_EIO;
 		else if (sk_write_full(fd, data.ptr, data.len) < 0 || fsync(fd) < 0)

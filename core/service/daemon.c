@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -45,7 +46,7 @@ static bool state_dir(char *out, size_t cap)
 
 static void open_log(void)
 {
-	int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = sk_create(AT_FDCWD, log_path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -105,7 +106,7 @@ static int take_lock(struct sk_service *s)
 	int n;
 
 	(void)snprintf(path, sizeof path, "%s/lock", s->dir);
-	s->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	s->lock = sk_create(AT_FDCWD, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->lock < 0)
 		return sk_error_errno(SK_EIO, "cannot open '%s'", path);
 	/* whoever looks who has it holds it for a moment too: see holder() */

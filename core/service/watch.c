@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "service/protocol.h"
 #include "service/watch_parts.h"
@@ -448,7 +449,7 @@ static int open_cookie(const struct sk_watch *w, bool create)
 	(void)sk_buf_addf(&path, "%s/cookie", w->repo->sklocal);
 	if (sk_buf_ok(&path) == 0 && create && !sk_exists(path.ptr)) {
 		(void)sk_mkdirs(w->repo->sklocal, 0777);
-		fd = open(path.ptr, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+		fd = sk_create(AT_FDCWD, path.ptr, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
 		if (fd >= 0)
 			(void)close(fd);
 	}

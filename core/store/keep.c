@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "store/pack.h"
 #include "store/refs.h"
@@ -55,7 +56,7 @@ static int take(const struct sk_repo *repo, struct held *h)
 		rc = path_of(repo->skdir, "keep.lock", &path);
 	if (rc)
 		return rc;
-	h->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+	h->fd = sk_create(AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (h->fd < 0)
 		rc = sk_error_errno(SK_EIO, "cannot open '%s'", path);
 	for (int i = 0; !rc && flock(h->fd, LOCK_EX | LOCK_NB) < 0; i++) {
@@ -199,7 +200,7 @@ static int append(const struct sk_repo *repo, const struct sk_buf *lines, long l
 	rc = dir ? sk_mkdirs(dir, 0777) : sk_error_oom();
 	if (rc)
 		goto out;
-	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
+	fd = sk_create(AT_FDCWD, path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		goto fail;
 	from = whole_size(fd, st.st_size);
@@ -488,7 +489,7 @@ static int replace_log(const struct sk_repo *repo, const struct sk_buf *lines)
 	if (rc)
 		goto out;
 	(void)unlink(tmp); /* of a process that died: we hold the ref's lock */
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+	fd = sk_create(AT_FDCWD, tmp, O_WRONLY | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd < 0 || sk_write_full(fd, sk_buf_str(lines), lines->len) < 0 || fsync(fd) < 0 ||
 	    rename(tmp, path) < 0) {
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);

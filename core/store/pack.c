@@ -13,6 +13,7 @@
 
 #include <zlib.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "store/distrust.h"
@@ -151,9 +152,9 @@ static int open_tmp(struct sk_packer *p)
 		p->tmp = NULL;
 		return sk_error_oom();
 	}
-	p->fd = open(p->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
-	if (p->fd < 0 && errno == ENOENT && mkdir(p->dir, 0777) == 0)
-		p->fd = open(p->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+	p->fd = sk_create(AT_FDCWD, p->tmp, O_RDWR | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+	if (p->fd < 0 && errno == ENOENT && sk_make_dir(p->dir, 0777) == 0)
+		p->fd = sk_create(AT_FDCWD, p->tmp, O_RDWR | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
 	return p->fd < 0 ? sk_error_errno(SK_EIO, "cannot create '%s'", p->tmp) : 0;
 }
 

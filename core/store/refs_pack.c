@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "store/refs_file.h"
 #include "store/tidy.h"
@@ -190,7 +191,7 @@ static int drop_loose(const struct sk_repo *repo, const struct sk_ref *ref, size
 	if (!rc)
 		rc = sk_ref_path(repo, ref->name, ".lock", &lock);
 	if (!rc)
-		fd = open(lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		fd = sk_create(AT_FDCWD, lock, O_WRONLY | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd >= 0) { /* else: somebody changes it; it stays */
 		if (sk_write_full(fd, NOTE, sizeof NOTE - 1) == 0 &&
 		    sk_ref_read_loose(AT_FDCWD, path, &oid, &bad) == 0 && !bad &&

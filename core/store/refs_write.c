@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -83,7 +84,7 @@ static int take_lock(const struct sk_repo *repo, const char *name, const char *n
 
 	rc = sk_ref_path(repo, name, ".lock", &path);
 	for (int tries = 0; !rc && fd < 0; tries++) {
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		fd = sk_create(AT_FDCWD, path, O_WRONLY | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 		if (fd >= 0)
 			break;
 		if (errno == ENOENT && tries < LOCK_TRIES) {

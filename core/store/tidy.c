@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "store/fold.h"
 #include "store/refs_file.h"
@@ -23,7 +24,7 @@ int sk_tidy_lock(const struct sk_repo *repo, int *out)
 		rc = sk_ref_path(repo, "sk/fold.lock", "", &path);
 	if (rc)
 		return rc;
-	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+	fd = sk_create(AT_FDCWD, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		rc = sk_error_errno(SK_EIO, "cannot open '%s'", path);
 	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)

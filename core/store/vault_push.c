@@ -11,12 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/term.h"
 #include "base/text.h"
 #include "store/vault_parts.h"
 
 #define COMPARE_S 86400
 #define WAIT_S 30
+#define GIVE_DEPTH 16 /* refs may lie that deep */
 
 struct push {
 	const struct sk_repo *repo;
@@ -152,6 +154,8 @@ static int send_once(struct push *p, const struct sk_vault_step *step, size_t n,
 	p->git.errors = &errors;
 	if (!rc)
 		rc = sk_vault_git(&p->git, argv, &status);
+	if (folder && p->git.repo)
+		sk_give_tree(folder, GIVE_DEPTH, p->git.repo->opened);
 	if (!rc && status && !p->loose && strstr(sk_buf_str(&errors), "support --atomic")) {
 		p->loose = *again = true;
 	} else if (!rc && status && folder && !p->swept && sk_vault_unlock(folder, &errors)) {

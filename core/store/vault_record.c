@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "store/vault_parts.h"
@@ -41,7 +42,7 @@ int sk_vault_lock(const struct sk_repo *repo, int wait, int *out)
 		                                             : sk_error_oom();
 	if (rc)
 		goto out;
-	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = sk_create(AT_FDCWD, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		rc = sk_error_errno(SK_EIO, "cannot open '%s'", path);
 	for (int i = 0; !rc && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {

@@ -7,11 +7,15 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/give.h"
 #include "base/proc.h"
 #include "base/text.h"
 #include "store/vault_parts.h"
+
+#define GIVE_DEPTH 2 /* git init makes no deeper ones */
 
 /* git's own rule (connect.c, url_is_local_not_ssh): no "scheme://", and no ':' before a '/'. */
 static bool is_path(const char *url)
@@ -145,14 +149,21 @@ static int make_bare(const char *folder)
 		                                   { "gc.bigPackThreshold", "512m" },
 		                                   { "core.fsync", "all" } };
 	const char *const init[] = { "init", "-q", "--bare", "--template=", "--", folder, NULL };
-	int rc = run_git(folder, init, NULL);
+	time_t since = time(NULL);
+	int rc;
 
+	/* the new folder goes to the owner of the one it is in only where git, as root, will work
+	 * in it then: under sudo */
+	if (getenv("SUDO_UID"))
+		(void)sk_make_dir(folder, 0777);
+	rc = run_git(folder, init, NULL);
 	for (size_t i = 0; !rc && i < sizeof settings / sizeof *settings; i++) {
 		const char *const args[] = { "-C",           folder,         "config",
 			                     settings[i][0], settings[i][1], NULL };
 
 		rc = run_git(folder, args, NULL);
 	}
+	sk_give_tree(folder, GIVE_DEPTH, since);
 	return rc;
 }
 
