@@ -121,7 +121,7 @@ static int add_one(struct todo *t, const char *path)
 		return rc;
 	rc = conf_paths_add(c, &t->done, place.name);
 	if (!rc)
-		rc = conf_read(c, place.path, &f);
+		rc = conf_read_place(c, &place, &f);
 	if (rc)
 		return rc;
 	rc = conf_save_add(t->batch, &place, &f, false, &saved);

@@ -8,7 +8,7 @@
 struct checked {
 	struct conf *c;
 	json_t *files;
-	size_t n, drifted, unread;
+	size_t n, drifted, unread, damaged;
 };
 
 static int say(struct checked *k, const char *path, const struct conf_version *v, json_t *drift,
@@ -76,6 +76,11 @@ static int check_one(struct checked *k, const struct conf_place *place,
 	const char *reason = NULL;
 	int rc = conf_version_read(c, v, &was);
 
+	if (rc == SKP_EDAMAGED) { /* the others are checked all the same */
+		reason = c->host->text(c->host, c->host->message(c->host));
+		k->damaged++;
+		return say(k, place->path, v, json_array(), reason);
+	}
 	if (rc)
 		return rc;
 	rc = conf_read_place(c, place, &now);
@@ -129,6 +134,12 @@ int conf_check(struct conf *c)
 	else if (!rc && !k.drifted && !k.unread)
 		c->host->note(c->host, "%zu file%s: as in the newest version", k.n,
 		              k.n == 1 ? "" : "s");
+	if (!rc && k.damaged)
+		return c->host->error(
+		        c->host, SKP_EDAMAGED,
+		        "%zu of %zu files have a newest version that is damaged; back "
+		        "them up again",
+		        k.damaged, k.n);
 	if (!rc && k.drifted)
 		return c->host->error(c->host, SKP_ENO, "%zu of %zu files differ", k.drifted, k.n);
 	if (!rc && k.unread)

@@ -18,6 +18,7 @@ struct edit {
 	struct conf_draft draft;
 	struct conf_file text; /* what was typed */
 	struct stat applied;
+	bool typed; /* the copy holds what was typed and was not taken, nor given up */
 	int lock;
 };
 
@@ -118,6 +119,7 @@ static int run_editor(struct edit *e)
 	rc = conf_read(c, e->draft.path, &e->text);
 	if (!rc && e->text.meta.link)
 		rc = SKP_ENO;
+	e->typed = rc != SKP_ENO;
 	return rc != SKP_ENO ? rc
 	                     : c->host->error(c->host, SKP_EIO,
 	                                      "the editor left no file, so %s is as it was",
@@ -181,29 +183,72 @@ static int new_meta(struct edit *e, struct conf_meta *out)
 	return 0;
 }
 
-static int apply(struct edit *e)
+/* How the file is to be made.  Folders that are missing are not made by an edit. */
+static int prepare(struct edit *e, struct conf_meta *meta, struct conf_put *put)
 {
-	struct conf_meta meta = e->old.meta;
-	struct conf_put put = { .meta = &meta,
-		                .data = e->text.data,
-		                .len = e->text.len,
-		                .expect = &e->old.st,
-		                .strict = true,
-		                .new_time = true };
 	struct stat folder;
 	char *path;
-	int rc = e->old.data ? 0 : new_meta(e, &meta);
+	int rc;
 
+	*meta = e->old.meta;
+	*put = (struct conf_put){ .meta = meta,
+		                  .data = e->old.data ? e->old.data : "",
+		                  .len = e->old.len,
+		                  .expect = &e->old.st,
+		                  .strict = true,
+		                  .new_time = true };
+	rc = e->old.data ? 0 : new_meta(e, meta);
 	if (rc)
 		return rc;
-	/* folders that are missing are not made by an edit */
 	path = strndup(e->place.path, (size_t)(strrchr(e->place.path, '/') - e->place.path) + 1);
 	if (!path)
 		return conf_oom(e->c);
 	rc = stat(path, &folder) < 0 ? conf_errno(e->c, "cannot go into", path) : 0;
 	free(path);
+	return rc;
+}
+
+static int check_command(struct edit *e, const char *line)
+{
+	char **argv;
+
+	return line ? conf_words(e->c, line, e->place.path, false, &argv) : 0;
+}
+
+/* What would stand in the way afterwards is told before anything is typed. */
+static int check_ahead(struct edit *e)
+{
+	struct conf *c = e->c;
+	enum conf_format format;
+	struct conf_meta meta;
+	struct conf_put put;
+	const char *line;
+	int rc = conf_format(c, e->place.path, &format);
+
 	if (!rc)
-		rc = conf_write(e->c, e->place.path, &put);
+		rc = check_command(e, skp_value(c->call, "check"));
+	if (!rc)
+		rc = check_command(e, skp_value(c->call, "check-after"));
+	for (size_t i = 0; !rc && (line = conf_rule(c, "check", e->place.path, i)); i++)
+		rc = check_command(e, line);
+	for (size_t i = 0; !rc && (line = conf_rule(c, "after", e->place.path, i)); i++)
+		rc = check_command(e, line);
+	if (!rc)
+		rc = prepare(e, &meta, &put);
+	return rc ? rc : conf_try(c, e->place.path, &put);
+}
+
+static int apply(struct edit *e)
+{
+	struct conf_meta meta;
+	struct conf_put put;
+	int rc = prepare(e, &meta, &put);
+
+	if (rc)
+		return rc;
+	put.data = e->text.data;
+	put.len = e->text.len;
+	rc = conf_write(e->c, e->place.path, &put);
 	if (!rc)
 		e->applied = put.st;
 	return rc;
@@ -241,7 +286,7 @@ static int take_theirs(struct edit *e)
 {
 	struct conf_saved saved;
 	struct conf_file now = { 0 };
-	int rc = conf_read(e->c, e->place.path, &now);
+	int rc = conf_read_place(e->c, &e->place, &now);
 
 	if (rc && rc != SKP_ENO)
 		return rc;
@@ -327,7 +372,7 @@ static int save_result(struct edit *e)
 {
 	struct conf_saved saved;
 	struct conf_file now;
-	int rc = conf_read(e->c, e->place.path, &now);
+	int rc = conf_read_place(e->c, &e->place, &now);
 
 	if (!rc)
 		rc = conf_save_one(e->c, &e->place, &now, "edited", false, &saved);
@@ -339,14 +384,17 @@ static int attempt(struct edit *e, bool *again)
 {
 	bool checked = true; /* until the user has what the check refused applied all the same */
 	char choice = 0;
-	int rc = run_editor(e);
+	int rc;
 
-	*again = false;
+	e->typed = *again = false;
+	rc = run_editor(e);
 	if (rc)
 		return rc;
-	if (e->old.data && e->text.len == e->old.len &&
-	    memcmp(e->text.data, e->old.data, e->old.len) == 0)
+	if (e->text.len == e->old.len &&
+	    (!e->old.len || memcmp(e->text.data, e->old.data, e->old.len) == 0)) {
+		e->typed = false;
 		return tell(e, NULL);
+	}
 	rc = check_text(e);
 	if (rc == SKP_ENO) {
 		choice = what_now(e, rc);
@@ -355,6 +403,7 @@ static int attempt(struct edit *e, bool *again)
 	}
 	while ((!rc || choice == 'a') && choice != 'e' && choice != 'k') {
 		rc = apply_checked(e, checked);
+		e->typed = rc != 0;
 		if (rc != SKP_EBUSY && rc != SKP_ENO)
 			return rc ? rc : save_result(e);
 		choice = what_now(e, rc);
@@ -366,6 +415,7 @@ static int attempt(struct edit *e, bool *again)
 		}
 	}
 	*again = choice == 'e';
+	e->typed = e->typed && choice != 'k';
 	return rc;
 }
 
@@ -373,12 +423,14 @@ static int edit_locked(struct edit *e)
 {
 	struct conf_saved saved;
 	bool again = true;
-	int rc = conf_read(e->c, e->place.path, &e->old);
+	int rc = conf_read_place(e->c, &e->place, &e->old);
 
 	if (rc == SKP_ENO)
 		rc = 0;
 	else if (!rc)
 		rc = conf_save_one(e->c, &e->place, &e->old, "before an edit", false, &saved);
+	if (!rc)
+		rc = check_ahead(e);
 	if (!rc)
 		rc = conf_draft_open(e->c, &e->place, e->old.data ? e->old.data : "", e->old.len,
 		                     &e->draft);
@@ -387,8 +439,11 @@ static int edit_locked(struct edit *e)
 		if (again)
 			rc = 0;
 	}
-	/* a terminal that went away need not take what was typed with it */
-	if (!(rc == SKP_EINTR && interrupted && interrupted != SIGINT))
+	/* neither a full disk nor a terminal that went away takes what was typed with it */
+	if (rc && e->typed)
+		e->c->host->note(e->c->host,
+		                 "what was typed is kept; edit it again to go on with it");
+	else if (!(rc == SKP_EINTR && interrupted && interrupted != SIGINT))
 		conf_draft_drop(&e->draft);
 	return rc;
 }

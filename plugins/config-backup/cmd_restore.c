@@ -116,7 +116,9 @@ static int choose(struct job *j, const struct conf_place *place, const struct co
 	struct conf_file now = { 0 };
 	int rc = conf_version_at(j->c, place, v, at, &j->version);
 
-	if (!rc && !at)
+	if (rc)
+		return rc;
+	if (!at)
 		rc = conf_read_place(j->c, place, &now);
 	if (at || rc)
 		return rc && rc != SKP_ENO ? rc : conf_version_read(j->c, j->version, &j->want);
@@ -164,23 +166,45 @@ static int restore_one(struct conf *c, const char *typed, bool follow, json_t *l
 	return rc;
 }
 
+/* One that failed among many: it is named, and the others go on. */
+static int name_failed(struct conf *c, const char *typed, json_t *failed)
+{
+	const char *why = c->host->text(c->host, c->host->message(c->host));
+	json_t *o = json_pack("{s:o, s:o}", "path", conf_json_path(typed), "reason",
+	                      conf_json_bytes(why));
+
+	if (!c->call->json)
+		c->host->warn(c->host, "%s", c->host->message(c->host));
+	return json_array_append_new(failed, o) != 0 ? conf_oom(c) : 0;
+}
+
 int conf_restore(struct conf *c)
 {
 	struct conf_paths paths = { 0 };
-	json_t *list = json_array();
+	json_t *list = json_array(), *failed = json_array();
 	bool missed = false;
-	int rc = list ? conf_arguments(c, 1, &paths) : conf_oom(c);
+	int rc = list && failed ? conf_arguments(c, 1, &paths) : conf_oom(c), worst = 0;
+	size_t n = 0;
 
 	if (!rc && !paths.n)
 		rc = c->host->error(c->host, SKP_EUSAGE, "which file? git sk conf restore FILE");
-	for (size_t i = 0; !rc && i < paths.n; i++)
-		rc = restore_one(c, paths.item[i], true, list, &missed);
-	if (c->call->json && (!rc || json_array_size(list))) {
-		int code = conf_json_out(c, json_pack("{s:o}", "files", list));
+	for (size_t i = 0; !rc && i < paths.n; i++) {
+		int one = restore_one(c, paths.item[i], true, list, &missed);
 
-		rc = rc ? rc : code;
+		n += one != 0;
+		worst = one ? one : worst;
+		if (one && paths.n > 1)
+			rc = name_failed(c, paths.item[i], failed);
 	}
-	if (!rc && missed)
-		rc = c->host->error(c->host, SKP_EPARTIAL, "restored, but not with all attributes");
-	return rc;
+	if (!rc && c->call->json && (!n || paths.n > 1))
+		rc = conf_json_out(c, json_pack("{s:O, s:O}", "files", list, "failed", failed));
+	if (rc || (n && paths.n == 1))
+		return rc ? rc : worst;
+	if (n)
+		return c->host->error(c->host, n < paths.n ? SKP_EPARTIAL : worst,
+		                      "%zu of %zu files could not be restored", n, paths.n);
+	if (missed)
+		return c->host->error(c->host, SKP_EPARTIAL,
+		                      "restored, but not with all attributes");
+	return 0;
 }

@@ -47,9 +47,10 @@ static json_t *version_json(struct conf *c, const struct conf_version *v)
 
 	if (asprintf(&ref, "refs/sk/conf/%s", v->record) < 0)
 		return NULL;
-	o = json_pack("{s:s, s:o, s:o, s:s, s:b, s:o}", "id", v->id, "ref", conf_json_path(ref),
-	              "created", conf_json_time(v->created), "why", v->why ? v->why : "", "damaged",
-	              v->damaged, "secrets", conf_secrets_json(secrets_of(c, v)));
+	o = json_pack("{s:s, s:o, s:o, s:o, s:b, s:o}", "id", v->id, "ref", conf_json_path(ref),
+	              "created", conf_json_time(v->created), "why",
+	              conf_json_bytes(v->why ? v->why : ""), "damaged", v->damaged, "secrets",
+	              conf_secrets_json(secrets_of(c, v)));
 	free(ref);
 	if (!o || v->damaged || conf_version_meta(c, v, &m))
 		return o;
@@ -70,7 +71,8 @@ static int list_versions(struct conf *c, const char *typed)
 		struct conf_meta m = { 0 };
 
 		if (c->call->json) {
-			(void)json_array_append_new(list, version_json(c, x));
+			if (json_array_append_new(list, version_json(c, x)) != 0)
+				rc = conf_oom(c);
 			continue;
 		}
 		if (x->damaged || conf_version_meta(c, x, &m)) {
@@ -162,19 +164,45 @@ static int find_content(struct conf *c, const char *typed, struct conf_place *pl
 	return rc;
 }
 
-static void print_safe(struct conf *c, const char *data, size_t len)
+/* Bytes of `p` that a terminal would obey: 1 for control characters, 2 for those of C1 in UTF-8. */
+static size_t is_odd(const char *p, size_t len)
 {
-	for (size_t i = 0, from = 0; i <= len; i++) {
-		unsigned char ch = i < len ? (unsigned char)data[i] : '\n';
-		bool odd = i < len && ((ch < 0x20 && ch != '\n' && ch != '\t') || ch == 0x7f);
+	unsigned char a = (unsigned char)p[0], b = len > 1 ? (unsigned char)p[1] : 0;
 
-		if (!odd && i < len)
+	if (a == 0xc2 && b >= 0x80 && b < 0xa0)
+		return 2;
+	return (a < 0x20 && a != '\n' && a != '\t') || a == 0x7f;
+}
+
+/* A colour as git gives it: ESC [ digits and ; m.  Its length, or 0. */
+static size_t is_colour(const char *p, size_t len)
+{
+	size_t n = 2;
+
+	if (len < 3 || p[0] != '\033' || p[1] != '[')
+		return 0;
+	while (n < len && strchr("0123456789;", p[n]) && p[n])
+		n++;
+	return n < len && (p[n] == 'm' || p[n] == 'K') ? n + 1 : 0;
+}
+
+/* For a terminal; `colours`: those in it are git's. */
+static void print_safe(struct conf *c, const char *data, size_t len, bool colours)
+{
+	size_t from = 0, i = 0, n;
+
+	while (i < len) {
+		n = colours ? is_colour(data + i, len - i) : 0;
+		if (n || !(n = is_odd(data + i, len - i))) {
+			i += n ? n : 1;
 			continue;
+		}
 		c->host->write(c->host, data + from, i - from);
-		from = i + 1;
-		if (odd)
-			c->host->print(c->host, "\\x%02x", ch);
+		for (; n; n--, i++)
+			c->host->print(c->host, "\\x%02x", (unsigned)(unsigned char)data[i]);
+		from = i;
 	}
+	c->host->write(c->host, data + from, len - from);
 }
 
 int conf_show(struct conf *c)
@@ -209,7 +237,7 @@ int conf_show(struct conf *c)
 	if (!c->call->terminal)
 		c->host->write(c->host, f.data, f.len);
 	else if (!(rc = c->host->pager(c->host)))
-		print_safe(c, f.data, f.len);
+		print_safe(c, f.data, f.len, false);
 	if (!rc && f.meta.link && !c->call->nul)
 		c->host->print(c->host, "\n");
 	return rc;
@@ -386,8 +414,8 @@ int conf_diff(struct conf *c)
 	print_drift(c, &head, v, place.path, &was.meta, &now.meta);
 	if (!same)
 		print_line(c, &head, v, place.path, NULL, NULL, NULL);
-	if (c->call->terminal && !*c->host->style(c->host, SKP_RED))
-		print_safe(c, body, strlen(body));
+	if (c->call->terminal)
+		print_safe(c, body, strlen(body), *c->host->style(c->host, SKP_RED) != '\0');
 	else
 		c->host->write(c->host, body, strlen(body));
 	return 0;

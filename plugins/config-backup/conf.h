@@ -61,7 +61,8 @@ struct conf_file {
 /* The file or link itself, never what a link leads to.  SKP_ENO: there is none; SKP_EREFUSED: it is
  * no file, or too large. */
 int conf_read(struct conf *c, const char *path, struct conf_file *out);
-/* The same, and SKP_EREFUSED when a link in its folder leads to another file by now. */
+/* The same, and SKP_EREFUSED when a link in its folder leads to another file by now, also when that
+ * link came while it was read. */
 int conf_read_place(struct conf *c, const struct conf_place *place, struct conf_file *out);
 void conf_file_clear(struct conf_file *file);
 /* The same file, unchanged: device, inode, size and times. */
@@ -86,6 +87,10 @@ struct conf_put {
  * something else than expected; SKP_EREFUSED: a folder above it is a link, or it would replace a
  * folder.  On failure nothing has changed. */
 int conf_write(struct conf *c, const char *path, struct conf_put *put);
+/* What is at `path`, itself; no link followed on the way. */
+int conf_lstat(struct conf *c, const char *path, struct stat *out);
+/* All of it but the last step: what would fail, fails now. */
+int conf_try(struct conf *c, const char *path, struct conf_put *put);
 /* A copy that must not be there yet; SKP_ENO: it is. */
 int conf_write_new(struct conf *c, const char *path, struct conf_put *put);
 /* Deletes it when it is what is expected. */

@@ -245,10 +245,24 @@ int conf_read(struct conf *c, const char *path, struct conf_file *out)
 	return rc;
 }
 
+/* What was read is what is there when no link is followed on the way. */
+static int check_read(struct conf *c, const struct conf_place *place, const struct conf_file *f)
+{
+	struct stat st;
+	int rc = conf_lstat(c, place->path, &st);
+
+	if (!rc && (st.st_dev != f->st.st_dev || st.st_ino != f->st.st_ino))
+		rc = c->host->error(c->host, SKP_EBUSY,
+		                    "%s was replaced by somebody else meanwhile",
+		                    c->host->name(c->host, place->path));
+	return rc;
+}
+
 int conf_read_place(struct conf *c, const struct conf_place *place, struct conf_file *out)
 {
 	char *folder = strdup(place->path), *real;
 	bool same;
+	int rc;
 
 	if (!folder)
 		return conf_oom(c);
@@ -262,5 +276,10 @@ int conf_read_place(struct conf *c, const struct conf_place *place, struct conf_
 		        c->host->name(c->host, folder));
 	free(folder);
 	free(real);
-	return same ? conf_read(c, place->path, out) : SKP_EREFUSED;
+	if (!same)
+		return SKP_EREFUSED;
+	rc = conf_read(c, place->path, out);
+	if (!rc && (rc = check_read(c, place, out)) != 0)
+		conf_file_clear(out);
+	return rc;
 }

@@ -376,7 +376,7 @@ static int save_path(struct round *r, const char *path)
 	r->looked = true;
 	if (rc)
 		return rc;
-	rc = conf_read(r->c, place.path, &f);
+	rc = conf_read_place(r->c, &place, &f);
 	if (rc == SKP_EIO || rc == SKP_ENO || rc == SKP_EREFUSED || rc == SKP_EBUSY)
 		return SKP_ENO; /* `watch list`, `check` and health speak of it */
 	if (!rc)

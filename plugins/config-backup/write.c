@@ -58,20 +58,33 @@ static int bad_folder(struct conf *c, const char *path, const char *at, size_t l
 	return rc;
 }
 
+/* The mode that a file has when its owner or group are others than they were: nobody may do more
+ * with it than before. */
+static uint32_t fit_mode(uint32_t mode, bool owned, bool group_bits)
+{
+	if (!owned)
+		mode &= 01777u;
+	if (!group_bits)
+		mode = (mode & ~070u) | (mode & (mode << 3) & 070u);
+	return mode;
+}
+
 /* A folder that is gone is made as it was. */
 static int make_folder(int dir, const char *name, const struct conf_meta *meta)
 {
+	bool owned;
 	int fd;
 
-	if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
-		return -1;
+	if (mkdirat(dir, name, 0700) < 0)
+		return errno != EEXIST
+		               ? -1
+		               : openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && fchown(fd, meta->folder_uid, meta->folder_gid) < 0)
-		errno = 0; /* it stays ours */
-	if (fd >= 0)
-		(void)fchmod(fd, meta->folder_mode & 01777);
-	if (fd >= 0)
-		(void)fsync(dir);
+	if (fd < 0)
+		return -1;
+	owned = fchown(fd, meta->folder_uid, meta->folder_gid) == 0; /* or it stays ours */
+	(void)fchmod(fd, fit_mode(meta->folder_mode & 01777, owned, owned));
+	(void)fsync(dir);
 	return fd;
 }
 
@@ -223,17 +236,6 @@ static void miss(struct conf_put *put, const char *what)
 	size_t len = strlen(put->missed);
 
 	(void)snprintf(put->missed + len, sizeof put->missed - len, "%s%s", len ? ", " : "", what);
-}
-
-/* The mode that a file has when its owner or group are others than they were: nobody may do more
- * with it than before. */
-static uint32_t fit_mode(uint32_t mode, bool owned, bool group_bits)
-{
-	if (!owned)
-		mode &= 01777u;
-	if (!group_bits)
-		mode = (mode & ~070u) | (mode & (mode << 3) & 070u);
-	return mode;
 }
 
 static const struct conf_xattr *find_xattr(const struct conf_meta *m, const char *name)
@@ -442,6 +444,28 @@ int conf_write(struct conf *c, const char *path, struct conf_put *put)
 		             : cannot_write(&j);
 	if (!rc)
 		rc = settle(&j, put);
+	end(&j);
+	return rc;
+}
+
+int conf_lstat(struct conf *c, const char *path, struct stat *out)
+{
+	struct job j;
+	int rc = begin(c, path, NULL, &j);
+
+	if (!rc && fstatat(j.dir, j.base, out, AT_SYMLINK_NOFOLLOW) < 0)
+		rc = conf_errno(c, "cannot look at", path);
+	end(&j);
+	return rc;
+}
+
+int conf_try(struct conf *c, const char *path, struct conf_put *put)
+{
+	struct job j;
+	int rc = begin(c, path, NULL, &j);
+
+	if (!rc)
+		rc = put_temp(&j, put);
 	end(&j);
 	return rc;
 }

@@ -113,6 +113,9 @@ t_json() {
 	git sk conf watch add '*.txt'
 	git sk conf watch --json >out
 	python3 -c 'import json, sys; p = json.load(open(sys.argv[1]))["patterns"][0]; assert p["files"] == 1' out
+	# a reason that is no text does not hide its version
+	echo 9 >f && git sk conf backup -m $'\xff' f >/dev/null
+	eq "$(git sk conf list f --json | grep -c '"id"')" "$(versions f)"
 }
 
 t_kinds_are_refused_by_name() {
@@ -232,6 +235,10 @@ t_at() {
 	# the clock was set back: the newest is what was stored last
 	echo 4 >f && SK_TEST_NOW=1794000000 git sk conf backup f >/dev/null
 	eq "$(git sk conf show f)" 4
+	code 1 git sk conf restore f --at 19990101T000000Z
+	has "$W.err" "has no version"
+	code 1 git sk conf restore f --at 1999-01-01
+	has "$W.err" "no version that old"
 }
 
 t_check_names_each_difference() {
@@ -509,7 +516,47 @@ t_ctrl_c_in_an_editor_and_a_check() {
 	eq "$(cat f.ini)" "a = 1"
 	code 130 term 'sh -c "echo b = 1 >>\"\$1\"" sh' 'being checked' '\x03' -- git sk conf edit --timeout 60s --check-after 'sleep 60' f.ini
 	eq "$(cat f.ini)" "a = 1"
+	# what was typed is kept: only a check was stopped
+	code 0 term true 'go on with its text' 'y\n' -- git sk conf edit f.ini
+	has f.ini "b = 1"
 	clean
+}
+
+t_what_was_typed_is_kept() {
+	command -v python3 >/dev/null || skip "no python3"
+	begin 'max_size = 100'
+	cd r
+	echo a = 1 >f.ini
+	code 13 env GIT_EDITOR='printf "%0200d = 1\n" 7 >>' git sk conf edit f.ini
+	has "$W.err" "what was typed is kept"
+	eq "$(cat f.ini)" "a = 1"
+	code 0 term 'sed -i s/0*7/b/' 'go on with its text' 'y\n' -- git sk conf edit f.ini
+	eq "$(tail -n 1 f.ini)" "b = 1"
+	# what can be known before is told before
+	for how in "--check=a && b" "--check-after='x" --as=xml; do
+		code 2 env GIT_EDITOR='echo >../typed;' git sk conf edit "$how" f.ini
+	done
+	code 15 env GIT_EDITOR='echo >../typed;' git sk conf edit no/such.ini
+	[ ! -e ../typed ] || die "the editor ran"
+	# an editor that was left without a text makes no file
+	code 0 env GIT_EDITOR=true git sk conf edit none.ini
+	has "$W.err" "nothing was changed"
+	[ ! -e none.ini ] || die "it was made"
+	clean
+}
+
+t_restore_of_several() {
+	begin
+	cd r
+	echo 1 >a && echo 1 >b && git sk conf backup a b >/dev/null
+	echo 2 >a && echo 2 >b
+	code 3 git sk conf restore a none b
+	has "$W.err" "none was ever backed up"
+	eq "$(cat a b | tr '\n' ' ')" "1 1 "
+	code 3 git sk conf restore --json none a
+	has "$W.out" '"failed"'
+	code 1 git sk conf restore none
+	code 1 git sk conf restore none nor-this
 }
 
 t_settings_name_commands() {
@@ -752,6 +799,12 @@ t_damaged() {
 	echo 3 >f
 	code 0 git sk conf restore f
 	eq "$(cat f)" 1
+	# one that is damaged does not hide what the others are
+	echo 1 >g && git sk conf backup g >/dev/null && echo 2 >g
+	git update-ref "refs/sk/conf/work/main/f@99990101T000000Z" "$(cat tag)"
+	code 14 git sk conf check
+	has "$W.out" "g: content"
+	has "$W.err" "is damaged"
 }
 
 t_private_and_enabled() {
