@@ -103,7 +103,7 @@ static void unlock(struct skp_host *pub, int held)
 static int run(struct skp_host *pub, struct skp_process *p)
 {
 	const struct sk_host *h = sk_host_of(pub);
-	struct sk_buf out = SK_BUF_INIT;
+	struct sk_buf out = SK_BUF_INIT, unheard = SK_BUF_INIT;
 	struct sk_proc proc = { .argv = p->argv,
 		                .dir = p->dir,
 		                .env = p->env,
@@ -137,6 +137,7 @@ static int run(struct skp_host *pub, struct skp_process *p)
 	proc.inherit_input = terminal;
 	proc.output = terminal ? NULL : &out;
 	proc.merge = p->flags & SKP_RUN_ERRORS;
+	proc.errors = p->flags & SKP_RUN_QUIET ? &unheard : NULL;
 	sk_plugin_io->out_flush();
 	if (!rc)
 		rc = sk_proc_run(&proc, &p->status);
@@ -146,6 +147,7 @@ static int run(struct skp_host *pub, struct skp_process *p)
 		if (!p->output)
 			rc = sk_error_oom();
 	}
+	sk_buf_free(&unheard);
 	sk_buf_free(&out);
 	free(own[0]);
 	free(own[1]);

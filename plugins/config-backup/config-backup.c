@@ -76,7 +76,7 @@ static int health(struct conf *c)
 		return rc;
 	(void)snprintf(text, sizeof text, "%zu files backed up, %zu watched patterns", n,
 	               patterns.n);
-	return c->host->check(c->host, "configuration",
+	return c->host->check(c->host, "configuration_backups",
 	                      n || patterns.n ? SKP_STATUS_OK : SKP_STATUS_OFF, text);
 }
 

@@ -34,7 +34,7 @@ static int git(struct gate *g, const char *const *argv, struct skp_process *p)
 		                   .dir = g->host->worktree,
 		                   .env = g->env[0] ? g->env : NULL,
 		                   .timeout_ms = time_for(g->host),
-		                   .flags = SKP_RUN_GIT };
+		                   .flags = SKP_RUN_GIT | SKP_RUN_QUIET };
 	return g->host->run(g->host, p);
 }
 
@@ -185,6 +185,10 @@ static int check_removed(struct gate *g, const struct flag *gone, size_t n)
 	for (size_t i = 0; !i || spec[i - 1]; i++, k++)
 		(argv = fl_more(argv, k, sizeof *argv))[k] = spec[i];
 	rc = git(g, argv, &p);
+	if (!rc && p.status > 1)
+		rc = g->host->error(g->host, SKP_EIO,
+		                    "git grep failed; is [plugin \"feature-flag\"] "
+		                    "exclude right?");
 	if (rc)
 		return find(g, "flag-unchecked", SKP_WARNING, g->file, 0,
 		            fl_format("whether code still uses the flags that go could not be "
@@ -206,6 +210,7 @@ static int check_added(struct gate *g, const struct flag *come, size_t n)
 		                             "--cached",
 		                             "-w",
 		                             "-U0",
+		                             "--inter-hunk-context=0",
 		                             "--no-color",
 		                             "--no-ext-diff",
 		                             "--no-textconv",

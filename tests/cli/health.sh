@@ -32,7 +32,7 @@ t_all_checks_are_there() {
 	begin
 	code 0 git sk health --json
 	eq "$(python3 -c 'import json,sys; print(*[c["name"] for c in json.load(open(sys.argv[1]))["checks"]])' "$W.out")" \
-		"backup_service recent_backups approved_revisions disk_space database application hooks integrity watcher locks temporary_packs remotes vaults configuration plugins"
+		"backup_service recent_backups approved_revisions disk_space database application hooks integrity watcher locks temporary_packs remotes vaults configuration conversations configuration_backups plugins"
 	is backup_service off GIT_SK_NO_SERVICE
 	is recent_backups ok
 	is approved_revisions warn "git sk revise"
@@ -43,7 +43,7 @@ t_all_checks_are_there() {
 	eq "$(verdict)" True
 	git sk revise -q Good >/dev/null
 	code 0 git sk health
-	eq "$(grep -c . "$W.out")" 16
+	eq "$(grep -c . "$W.out")" 18
 	eq "$(tail -n 1 "$W.out")" healthy
 	cd .. && code 10 git sk health
 	repo plain && cd plain && code 10 git sk health --json

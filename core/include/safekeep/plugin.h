@@ -286,7 +286,8 @@ enum skp_run_flags {
 	SKP_RUN_GIT = 1,      /* argv begins after "git": git on this very repository, whatever the
 	                       * environment says, without hooks, fsmonitor and optional locks */
 	SKP_RUN_TERMINAL = 2, /* it has our input, output and errors: an editor */
-	SKP_RUN_ERRORS = 4    /* what it says on standard error comes with the output */
+	SKP_RUN_ERRORS = 4,   /* what it says on standard error comes with the output */
+	SKP_RUN_QUIET = 8     /* or nowhere: its status tells enough */
 };
 
 /* Another program to its end.  With a time limit it is ended, with all that it started, when it
