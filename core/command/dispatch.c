@@ -82,6 +82,11 @@ static int run(const struct sk_command *command, const char *const *argv, size_t
 		rc = sk_open_repo(command->needs, &call.repo);
 	if (!rc)
 		rc = command->run(&call);
+	/* what failed says so itself; this is for one that forgot (`run` ends as its command did)
+	 */
+	if (rc == SK_EIO && !*sk_error_message() && command->run != sk_cmd_run)
+		(void)sk_error(SK_EIO, "%s failed without saying why; memory may have run out",
+		               command->name);
 out:
 	sk_call_clear(&call);
 	return rc;
@@ -120,8 +125,7 @@ static int run_line(const char *const *argv, size_t n)
 	if (!command)
 		command = sk_plugin_command_find(argv[front.used]);
 	if (!command)
-		rc = sk_error(SK_EUSAGE, "%s is not a command; see 'git sk -h'",
-		              sk_name(argv[front.used]));
+		rc = sk_plugin_command_unknown(argv[front.used]);
 	else
 		rc = run(command, argv + front.used + 1, n - front.used - 1, front.quiet);
 out:

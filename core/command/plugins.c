@@ -183,25 +183,32 @@ static struct sk_repo *peek_repo(void)
 
 /* In a repository its settings count; whatever is wrong with it is told when it is opened for the
  * command. */
-static void look(void)
+static bool open_here(unsigned flags, struct sk_plugins *out)
 {
 	struct sk_config *user = NULL;
 	struct sk_repo *repo;
 	int quiet = sk_quiet();
+	bool ok;
 
-	if (known.done)
-		return;
-	known.done = true;
 	sk_set_quiet(1);
 	repo = peek_repo();
 	if (!repo)
 		(void)sk_config_user(&user);
 	sk_set_quiet(quiet);
-	if ((repo || user) && sk_plugins_open(repo ? repo->config : user, 0, &known.plugins) == 0)
-		fill();
+	ok = (repo || user) && sk_plugins_open(repo ? repo->config : user, flags, out) == 0;
 	sk_config_free(user);
 	sk_repo_close(repo);
 	sk_error_clear();
+	return ok;
+}
+
+static void look(void)
+{
+	if (known.done)
+		return;
+	known.done = true;
+	if (open_here(0, &known.plugins))
+		fill();
 }
 
 const struct sk_command *sk_plugin_commands(void)
@@ -216,6 +223,49 @@ const struct sk_command *sk_plugin_command_find(const char *name)
 		if (strcmp(c->name, name) == 0)
 			return c;
 	return NULL;
+}
+
+/* Of those that are enabled and cannot be used, the one whose name is most like the command's. */
+static const struct sk_plugin_info *left_out(const struct sk_plugins *plugins, const char *name)
+{
+	const struct sk_plugin_info *first = NULL;
+
+	for (size_t i = 0; i < plugins->n; i++) {
+		const struct sk_plugin_info *info = &plugins->item[i];
+
+		if (info->state != SK_PLUGIN_REFUSED && info->state != SK_PLUGIN_MISSING)
+			continue;
+		if (strstr(info->name, name))
+			return info;
+		first = first ? first : info;
+	}
+	return first;
+}
+
+static int not_a_command(const struct sk_plugins *plugins, const char *name)
+{
+	const struct sk_plugin_info *out = left_out(plugins, name);
+	const char *why = out && out->reason ? out->reason : "it is not there";
+
+	if (!out)
+		return sk_error(SK_EUSAGE, "%s is not a command; see 'git sk -h'", sk_name(name));
+	return sk_error(SK_EUSAGE,
+	                "%s is not a command; one that may have it is left out (see 'git sk plugin "
+	                "list'): %s%s%s%s",
+	                sk_name(name), strstr(why, out->name) ? "" : "plugin ",
+	                strstr(why, out->name) ? "" : out->name, strstr(why, out->name) ? "" : ": ",
+	                why);
+}
+
+int sk_plugin_command_unknown(const char *name)
+{
+	struct sk_plugins all = { 0 };
+	int rc;
+
+	(void)open_here(SK_PLUGINS_ALL, &all);
+	rc = not_a_command(&all, name);
+	sk_plugins_close(&all);
+	return rc;
 }
 
 static const struct skp_command *source_of(const struct sk_command *command)

@@ -744,10 +744,14 @@ t_example_outside_of_the_tree() {
 	[ -z "${SK_SANITIZED:-}" ] || skip "a release has no sanitizers"
 	[ "$(wc -l <"$SRC/plugins/example/example.c")" -lt 150 ] || die "it has grown"
 	umask 022
-	cmake -S "$SRC" -B b >/dev/null
-	cmake --build b -j 2 --target git-sk --target git-sk-hook >/dev/null
-	cmake --install b --prefix "$W/pre fix" >/dev/null || die "not installed"
-	mv "pre fix" else
+	if [ -e "${SK_BIN:-/nowhere}/../share/safekeep/uninstall.cmake" ]; then
+		cp -a "$SK_BIN/.." else
+	else # it is run from a build folder
+		cmake -S "$SRC" -B b >/dev/null
+		cmake --build b -j 2 --target git-sk --target git-sk-hook >/dev/null
+		cmake --install b --component Unspecified --prefix "$W/pre fix" >/dev/null || die "not installed"
+		mv "pre fix" else
+	fi
 	cp -r "$SRC/plugins/example" ex
 	export PKG_CONFIG_PATH="$W/else/lib/pkgconfig:$W/else/lib/$(gcc -print-multiarch 2>/dev/null)/pkgconfig"
 	eq "$(pkg-config --variable=abi safekeep)" \
@@ -777,6 +781,32 @@ t_example_outside_of_the_tree() {
 	has ../err "git sk: warning: a.txt: a line with FIXME changes (fixme)"
 	git sk uninit --purge >/dev/null 2>&1
 	eq "$(git for-each-ref refs/sk)" ""
+}
+
+t_a_command_of_one_that_is_left_out() {
+	begin head probe
+	build head head.c
+	build probe probe.c
+	git sk head >/dev/null
+	code 2 git sk nothing
+	has "$W.err" "nothing is not a command; see 'git sk -h'"
+	chmod g+w plugins/head.so
+	code 2 git sk head
+	has "$W.err" "git sk: head is not a command; one that may have it is left out (see 'git sk plugin list'): plugin head: its file"
+	has "$W.err" "can be written by others"
+	code 2 git sk nothing
+	has "$W.err" "is left out (see 'git sk plugin list'): plugin head: "
+	eq "$(wc -l <"$W.err")" 1 "lines"
+	(cd r && code 2 git sk head && has "$W.err" "is left out (see 'git sk plugin list'): plugin head: ")
+	rm plugins/head.so
+	code 2 git sk head
+	has "$W.err" "is left out (see 'git sk plugin list'): plugin head: "
+	git sk probe facts >/dev/null 2>&1 || die "the other one does not work"
+	# one that is there and not asked for is not meant
+	build head head.c
+	enable probe
+	code 2 git sk head
+	has "$W.err" "head is not a command; see 'git sk -h'"
 }
 
 t_an_ordinary_user() {
