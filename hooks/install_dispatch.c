@@ -306,7 +306,7 @@ int sk_place_hooks(struct sk_place *p, struct sk_setting *s)
 	if (!rc)
 		rc = may_write(p, folder.ptr, &may);
 	/* a look at a disk that cannot be written to now: hooks are where they were placed */
-	may = may || (p->dry && !claim && below(folder.ptr, p->repo->commondir));
+	may = may || (!rc && p->dry && !claim && below(folder.ptr, p->repo->commondir));
 	if (!rc && may)
 		rc = sk_place_folder(p, folder.ptr);
 	else if (!rc)

@@ -52,7 +52,8 @@ static int read_cursor(struct sample *s)
 		if (!s->ref || !s->after)
 			rc = sk_error_oom();
 	}
-	sk_error_clear();
+	if (!rc)
+		sk_error_clear();
 	sk_buf_free(&text);
 	free(name);
 	return rc;

@@ -246,7 +246,8 @@ static int look_at_service(struct sk_repo *repo, struct sk_status *f)
 		f->watches_max = json_integer_value(json_object_get(all, "inotify_limit"));
 		rc = take_site(repo, all, f);
 	}
-	sk_error_clear();
+	if (!rc)
+		sk_error_clear();
 	json_decref(all);
 	sk_buf_free(&text);
 	return rc;

@@ -314,7 +314,8 @@ static int problem(struct sk_coverage *out, const char *path)
 	if (!rc)
 		rc = sk_strv_add(&out->problems, words.ptr);
 	sk_buf_free(&words);
-	sk_error_clear();
+	if (!rc)
+		sk_error_clear();
 	return rc;
 }
 

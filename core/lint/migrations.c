@@ -343,7 +343,8 @@ static int earlier_field(void *ctx, const char *path, const char *table, const c
 		sk_ops_clear(&ops);
 		sk_buf_free(&text);
 	}
-	sk_error_clear();
+	if (!rc)
+		sk_error_clear();
 	sk_strv_free(&before);
 	sk_buf_free(&paths);
 	return rc;

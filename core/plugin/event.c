@@ -269,11 +269,11 @@ bool sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 {
 	struct sk_plugins p = { 0 };
 	uint32_t all = 0;
-	char *before;
+	char before[1024]; /* the message of what is going on around it */
 
 	if (!sk_plugin_io || sk_plugin_in_event || getenv(WITHIN))
 		return false;
-	before = strdup(sk_error_message()); /* of what is going on around it */
+	(void)snprintf(before, sizeof before, "%s", sk_error_message());
 	if (sk_plugins_open(repo->config, 0, &p)) {
 		sk_warn("no plugin takes part in '%s': %s", sk_plugin_event_name(event->kind),
 		        sk_error_message());
@@ -289,9 +289,8 @@ bool sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 	}
 	sk_plugins_close(&p);
 	sk_error_clear();
-	if (before && *before)
+	if (*before)
 		(void)sk_error(SK_EIO, "%s", before);
-	free(before);
 	return all & event->kind;
 }
 

@@ -16,6 +16,31 @@ sample() {
 		--sample "${SK_FAULT_SAMPLE:-$every}" "$1"
 }
 
+# every other allocation of a status: it ends, and a failure has a word
+t_status_without_memory() {
+	command -v cc >/dev/null || skip "no C compiler"
+	[ -z "${SK_SANITIZED:-}" ] || skip "the sanitizers allocate themselves"
+	local n=0 code words
+	cc -std=gnu11 -D_GNU_SOURCE -shared -fPIC -o nomem.so "$faults/nomem.c"
+	repo r
+	cd r
+	git sk init >/dev/null 2>&1
+	while n=$((n + 2)) && rm -f ../fired; do
+		code=0
+		SK_FAIL_ALLOC=$n SK_FAIL_PROGRAMS=git-sk SK_FAIL_FIRED=$W/fired LD_PRELOAD=$W/nomem.so \
+			git-sk status >/dev/null 2>../err || code=$?
+		[ -e ../fired ] || break
+		words=$(cat ../err)
+		case $code in
+		0 | 1) ;;
+		1[0-5]) [ -n "$words" ] || die "allocation $n: $code without a word" ;;
+		*) die "allocation $n: $code, $words" ;;
+		esac
+		case $words in *"without saying why"*) die "allocation $n: $words" ;; esac
+	done
+	[ $n -gt 500 ] || die "only $n allocations"
+}
+
 for scenario in $(python3 "$faults/fault.py" --names); do
 	eval "t_$(echo "$scenario" | tr - _)() { sample $scenario; }"
 done
