@@ -89,6 +89,8 @@ void state_load(struct chat_parser *p, const char *state)
 {
 	char key[16], value[4096];
 
+	/* what it does not name is empty, whatever the file's name says */
+	p->mem.session[0] = p->mem.agent[0] = p->mem.cwd[0] = 0;
 	while (*state) {
 		size_t n = strcspn(state, "\t\n"), k = 0, v = 0, i;
 
