@@ -634,7 +634,7 @@ static void test_cursor(void **state)
 {
 	struct reading *r = reading_new(SHOW_NO_UNKNOWN);
 	struct search s = { 0 };
-	char path[400], text[600], *got;
+	char path[400], text[600];
 	struct chat_buf sql = { 0 };
 
 	(void)state;
@@ -676,11 +676,9 @@ static void test_cursor(void **state)
 	assert_string_equal(s.scope, "ws=w1");
 	if (read_database(r, CHAT_CURSOR, path, s.scope))
 		fail_msg("%s", r->err.text);
-	got = reading_order(r);
-	assert_string_equal(got, "title One\nuser ask\nassistant answer\nassistant old answer\n"
-	                         "user inline\n");
+	assert_string_equal(chat_buf_str(&r->out), "title One\nuser ask\nassistant answer\n"
+	                                           "assistant old answer\nuser inline\n");
 	assert_int_equal(r->item[3].flags & CHAT_META, CHAT_META);
-	free(got);
 	search_free(&s);
 	reading_free(r);
 }
