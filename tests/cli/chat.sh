@@ -555,6 +555,8 @@ t_for_and_back() {
 	has ../out "in the week before"
 	code 1 git sk chat for HEAD~1
 	has "$W.err" "no archived conversation led to"
+	code 1 git sk chat for nonesuch
+	hasnt "$W.err" fatal
 	# and back
 	chat show 1111 >../out
 	has ../out "Made meanwhile:"
