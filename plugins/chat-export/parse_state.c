@@ -115,8 +115,11 @@ void state_load(struct chat_parser *p, const char *state)
 
 void remember(char *into, size_t size, struct chat_text text)
 {
-	if (text.n >= size || memchr(text.s, 0, text.n))
+	struct arena arena = { 0 }; /* file names and columns of databases may be any bytes */
+
+	if (text_clean(&arena, &text) || text.n >= size || memchr(text.s, 0, text.n))
 		text.n = 0;
 	memcpy(into, text.s, text.n);
 	into[text.n] = 0;
+	arena_free(&arena);
 }
