@@ -55,6 +55,7 @@ struct chat_parser {
 	int stop; /* what a callback returned, or a code of ours */
 	struct chat_error failed;
 	int whole; /* nothing remains for a later time */
+	int again; /* it is read from its beginning each time */
 
 	/* splitting */
 	uint64_t offset;      /* of the byte that is fed next */

@@ -83,7 +83,7 @@ struct chat_record *rec_begin(struct chat_parser *p, enum chat_role role)
 		                     .image = p->image };
 	if (p->mem.agent[0])
 		rec->flags |= CHAT_SIDECHAIN;
-	if (p->format->split == SPLIT_DOCUMENT || p->format->split == SPLIT_ARRAY)
+	if (p->again)
 		rec->flags |= CHAT_REPLACES;
 	return rec;
 }
