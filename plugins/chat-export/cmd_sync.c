@@ -72,10 +72,10 @@ static void tell(struct skp_host *host, const struct chat_sync *s)
 		            (unsigned long long)s->units, (unsigned long long)s->messages,
 		            (unsigned long long)s->changed, s->sessions, s->new_sessions);
 	if (s->secrets)
-		host->note(host, "%llu secrets were replaced by their kind",
+		host->note(host, "secrets replaced by their kind: %llu",
 		           (unsigned long long)s->secrets);
 	if (s->images)
-		host->note(host, "%llu images were replaced by their size and hash",
+		host->note(host, "images replaced by their size and hash: %llu",
 		           (unsigned long long)s->images);
 }
 
@@ -131,16 +131,16 @@ int chat_cmd_sync(struct skp_host *host, const struct skp_call *call)
 }
 
 /* Cycle: until the host's time is nearly over.  Before a commit, so that the conversation that led
- * to it is there first: a second at most, the newest logs first. */
+ * to it is there first: half of what git waits, the newest logs first. */
 int chat_on_cycle(struct skp_host *host, const struct skp_event *event)
 {
-	int64_t left = host->time_left(host), most = event->kind == SKP_CYCLE ? 45000 : 1000;
+	int64_t left = host->time_left(host), most = 1000;
 	struct chat_sync s = { .host = host, .quiet = 1 };
 	struct timespec ts;
 	int rc;
 
-	if (left >= 0 && left - left / 4 < most)
-		most = left - left / 4;
+	if (left >= 0)
+		most = event->kind == SKP_CYCLE ? left - left / 4 : left / 2;
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	s.deadline_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + most;
 	s.wait_ms = event->kind == SKP_CYCLE ? 2000 : 100;

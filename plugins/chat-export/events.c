@@ -161,11 +161,17 @@ static int drop_before(struct skp_host *host, struct chat_archive *a, const char
 		else
 			rc = drop_day(a, day);
 	}
+	for (size_t i = 0; i < a->rows.n_sessions && !dry_run; i++) {
+		struct chat_session *s = &a->rows.session[i];
+
+		s->gone = s->n_days && strcmp(s->day[s->n_days - 1], limit) < 0;
+		s->dirty |= s->gone;
+		n += (size_t)s->gone;
+	}
 	if (!rc && n && !dry_run)
 		rc = chat_archive_commit(a);
 	if (!rc && n && !dry_run)
-		host->note(host, "conversations of %zu days before %s were dropped (keep)", n,
-		           limit);
+		host->note(host, "conversations of the days before %s were dropped (keep)", limit);
 	return rc;
 }
 
@@ -184,7 +190,7 @@ int chat_on_prune(struct skp_host *host, const struct skp_event *event)
 		                   "'keep' of [plugin \"chat-export\"] is less than a day");
 	chat_day(host->now(host) * 1000 - ms, limit);
 	rc = host->lock(host, "archive", 5000, &lock);
-	if (!rc && !(rc = chat_archive_open(host, 0, &a))) {
+	if (!rc && !(rc = chat_archive_open(host, CHAT_SESSIONS, &a))) {
 		rc = drop_before(host, &a, limit, event->dry_run);
 		chat_archive_close(&a);
 	}

@@ -11,6 +11,7 @@
 
 #define CUT 2000       /* of a tool's traffic, bytes that the cleaned log keeps */
 #define CUT_LOOK 16384 /* of it, looked at for secrets before it is cut */
+#define CUT_EDGE 8192  /* longer than any secret */
 #define TITLE_CUT 100
 #define DAY_MS 86400000
 
@@ -230,18 +231,24 @@ static int count(struct chat_intake *x, struct chat_session *s, const struct cha
 	return 0;
 }
 
-/* The text of a record as it may be stored; a tool's traffic is cut. */
+/* The text of a record as it may be stored; a tool's traffic is cut.  Where only its beginning was
+ * looked at, a secret may stand half in it: its end is left out in any case. */
 static int take_text(struct chat_intake *x, const struct chat_record *rec, size_t *whole)
 {
 	int traffic = rec->role == CHAT_TOOL_CALL || rec->role == CHAT_TOOL_RESULT ||
 	              rec->role == CHAT_SYSTEM;
-	size_t n = traffic && rec->text.n > CUT_LOOK ? CUT_LOOK : rec->text.n, cut = CUT;
+	size_t n = traffic && rec->text.n > CUT_LOOK ? CUT_LOOK : rec->text.n, cut;
 	int rc;
 
 	chat_buf_clear(&x->text);
 	rc = chat_redact_text(x->r, rec->text.s, n, &x->text);
 	*whole = 0;
-	if (!rc && traffic && x->text.n > CUT) {
+	cut = x->text.n;
+	if (n < rec->text.n)
+		cut = cut > CUT_EDGE ? cut - CUT_EDGE : 0;
+	if (traffic && cut > CUT)
+		cut = CUT;
+	if (!rc && cut < x->text.n) {
 		while (cut && ((unsigned char)x->text.s[cut] & 0xc0) == 0x80)
 			cut--;
 		x->text.n = cut;

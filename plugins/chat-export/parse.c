@@ -361,6 +361,7 @@ int chat_parser_new(const struct chat_source *source, const struct chat_plan *pl
 		return chat_fail(err, SKP_EIO, "out of memory");
 	}
 	p->file_hash = name_hash(p->path);
+	p->again = source->kind != CHAT_LINES;
 	p->whole = plan->final || source->kind != CHAT_LINES;
 	p->mem.time = CHAT_NO_TIME;
 	p->offset = p->hold_at = p->result.next = source->kind == CHAT_LINES ? plan->from : 0;

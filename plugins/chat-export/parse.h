@@ -55,6 +55,7 @@ struct chat_parser {
 	int stop; /* what a callback returned, or a code of ours */
 	struct chat_error failed;
 	int whole; /* nothing remains for a later time */
+	int again; /* it is read from its beginning each time */
 
 	/* splitting */
 	uint64_t offset;      /* of the byte that is fed next */
@@ -108,7 +109,9 @@ struct chat_text join_text(struct chat_parser *p, struct chat_text a, struct cha
 /* Is this a block with an image?  Then adds it to the record. */
 int content_image(struct chat_parser *p, const struct jnode *block);
 int64_t node_time(struct chat_parser *p, const struct jnode *node); /* text or number */
-uint64_t base64_size(uint64_t len);
+uint64_t base64_size(struct chat_text data);                        /* decoded */
+/* "data:MIME;base64,DATA": its DATA, and MIME unless that is known; empty: it is none. */
+struct chat_text data_address(struct chat_text address, struct chat_text *mime);
 
 void state_save(const struct chat_parser *p, char *out, size_t size);
 void state_load(struct chat_parser *p, const char *state);

@@ -83,7 +83,7 @@ struct chat_record *rec_begin(struct chat_parser *p, enum chat_role role)
 		                     .image = p->image };
 	if (p->mem.agent[0])
 		rec->flags |= CHAT_SIDECHAIN;
-	if (p->format->split == SPLIT_DOCUMENT || p->format->split == SPLIT_ARRAY)
+	if (p->again)
 		rec->flags |= CHAT_REPLACES;
 	return rec;
 }
@@ -116,9 +116,29 @@ int rec_say(struct chat_parser *p, enum chat_role role, struct chat_text text)
 	return rec_emit(p);
 }
 
-uint64_t base64_size(uint64_t len)
+uint64_t base64_size(struct chat_text data)
 {
-	return len / 4 * 3 + (len % 4 > 1 ? len % 4 - 1 : 0);
+	uint64_t n;
+
+	while (data.n && data.s[data.n - 1] == '=')
+		data.n--;
+	n = data.n;
+	return n / 4 * 3 + (n % 4 > 1 ? n % 4 - 1 : 0);
+}
+
+struct chat_text data_address(struct chat_text address, struct chat_text *mime)
+{
+	size_t look = address.n < 200 ? address.n : 200;
+	const char *comma = memchr(address.s, ',', look);
+	const char *end = memchr(address.s, ';', look);
+
+	if (!comma || !text_starts_nocase(address, "data:"))
+		return NOTHING;
+	if (!end || end > comma)
+		end = comma;
+	if (!mime->n)
+		*mime = (struct chat_text){ address.s + 5, (size_t)(end - address.s) - 5 };
+	return text_cut(address, (size_t)(comma + 1 - address.s));
 }
 
 void rec_image(struct chat_parser *p, struct chat_text mime, struct chat_text data,
@@ -126,27 +146,14 @@ void rec_image(struct chat_parser *p, struct chat_text mime, struct chat_text da
 {
 	struct chat_record *rec = &p->record;
 	struct chat_image *image;
-	size_t n = data.n;
+	struct chat_text inside = data;
 
 	if (rec->n_images == CHAT_MAX_IMAGES)
 		return;
-	if (text_starts(data, "data:")) { /* data:image/png;base64,... */
-		const char *comma = memchr(data.s, ',', n < 200 ? n : 200);
-		const char *end = memchr(data.s, ';', n < 200 ? n : 200);
-
-		if (comma) {
-			if (!end || end > comma)
-				end = comma;
-			if (!mime.n)
-				mime = (struct chat_text){ data.s + 5, (size_t)(end - data.s) - 5 };
-			n -= (size_t)(comma + 1 - data.s);
-		}
-	}
-	if (!bytes && n) {
-		bytes = base64_size(n);
-		for (size_t k = 0; k < 2 && k < n && data.s[data.n - 1 - k] == '='; k++)
-			bytes--;
-	}
+	if (text_starts(data, "data:")) /* data:image/png;base64,... */
+		inside = data_address(data, &mime);
+	if (!bytes)
+		bytes = base64_size(inside);
 	image = &p->image[rec->n_images++];
 	*image = (struct chat_image){ .mime = mime, .bytes = bytes, .name = name, .data = data };
 }

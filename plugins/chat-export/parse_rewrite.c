@@ -58,16 +58,8 @@ static int is_image(struct chat_tree *t, const struct jnode *parent, const struc
 {
 	*image = (struct chat_image){ .mime = NOTHING, .name = NOTHING, .data = text };
 	if (text_starts_nocase(text, "data:image/")) {
-		const char *semicolon = memchr(text.s, ';', text.n < 100 ? text.n : 100);
-		const char *comma = memchr(text.s, ',', text.n < 200 ? text.n : 200);
-
-		if (!comma)
-			return 0;
-		if (semicolon && semicolon < comma)
-			image->mime =
-			        (struct chat_text){ text.s + 5, (size_t)(semicolon - text.s) - 5 };
-		image->bytes = base64_size(text.n - (size_t)(comma + 1 - text.s));
-		return 1;
+		image->bytes = base64_size(data_address(text, &image->mime));
+		return image->mime.n > 0;
 	}
 	if (!parent || text.n < 64)
 		return 0;
@@ -79,7 +71,7 @@ static int is_image(struct chat_tree *t, const struct jnode *parent, const struc
 		if (!image->mime.n && !j_equal(j_get(t, parent, "type"), "base64") &&
 		    !j_equal(j_get(t, parent, "type"), "image"))
 			return 0;
-		image->bytes = base64_size(text.n);
+		image->bytes = base64_size(text);
 		return 1;
 	}
 	return 0;

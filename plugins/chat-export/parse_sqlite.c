@@ -168,26 +168,51 @@ static int open_copy(struct database *d, const char *wal)
 	return rc == SQLITE_OK ? 0 : fail(d, rc);
 }
 
+/* Does the file's header say WAL mode?  (Byte 18, the version for writing, is 2: SQLite's "Database
+ * File Format", 1.3.) */
+static int in_wal_mode(const char *path)
+{
+	unsigned char head[20];
+	struct stat st;
+	int fd, is;
+
+	if (source_open_at(path, &fd, &st, NULL))
+		return 0;
+	is = source_read(fd, head, sizeof(head)) == sizeof(head) && head[18] == 2;
+	close(fd);
+	return is;
+}
+
+static int is_there(const char *path, off_t at_least)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && st.st_size >= at_least;
+}
+
 int database_open(struct database *d, struct chat_parser *p, const char *path)
 {
-	char wal[PATH_MAX];
-	struct stat st;
-	int rc, has_wal;
+	char wal[PATH_MAX], shm[PATH_MAX];
+	int rc, wal_mode = in_wal_mode(path), open;
 
 	*d = (struct database){ .p = p, .path = path };
-	rc = try_open(d, path, "?mode=ro&readonly_shm=1", SQLITE_OPEN_READONLY);
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	snprintf(shm, sizeof(shm), "%s-shm", path);
+	/* even to read, SQLite would make a -wal and a -shm that are not there */
+	open = is_there(wal, 0) && is_there(shm, 1);
+	rc = SQLITE_CANTOPEN;
+	if (!wal_mode || open)
+		rc = try_open(d, path, "?mode=ro&readonly_shm=1", SQLITE_OPEN_READONLY);
 	if (rc == SQLITE_OK)
 		return 0;
-	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_NOMEM ||
+	if (!wal_mode || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_NOMEM ||
 	    (rc & 0xff) == SQLITE_NOTADB || (rc & 0xff) == SQLITE_CORRUPT) {
 		fail(d, rc);
 		sqlite3_close(d->db);
 		d->db = NULL;
 		return p->stop;
 	}
-	snprintf(wal, sizeof(wal), "%s-wal", path);
-	has_wal = lstat(wal, &st) == 0 && st.st_size > 0;
-	if (has_wal)
+	if (is_there(wal, 1))
 		return open_copy(d, wal);
 	d->immutable = 1;
 	stamp(path, &d->mtime, &d->size);

@@ -89,6 +89,8 @@ void state_load(struct chat_parser *p, const char *state)
 {
 	char key[16], value[4096];
 
+	/* what it does not name is empty, whatever the file's name says */
+	p->mem.session[0] = p->mem.agent[0] = p->mem.cwd[0] = 0;
 	while (*state) {
 		size_t n = strcspn(state, "\t\n"), k = 0, v = 0, i;
 
@@ -113,8 +115,11 @@ void state_load(struct chat_parser *p, const char *state)
 
 void remember(char *into, size_t size, struct chat_text text)
 {
-	if (text.n >= size || memchr(text.s, 0, text.n))
+	struct arena arena = { 0 }; /* file names and columns of databases may be any bytes */
+
+	if (text_clean(&arena, &text) || text.n >= size || memchr(text.s, 0, text.n))
 		text.n = 0;
 	memcpy(into, text.s, text.n);
 	into[text.n] = 0;
+	arena_free(&arena);
 }

@@ -92,7 +92,7 @@ int block_end(struct chat_parser *p)
 	rec = rec_begin(p, said.n ? (enum chat_role)p->mem.role : CHAT_UNKNOWN);
 	rec->text = said;
 	if (p->block_more)
-		rec->flags |= CHAT_MORE;
+		rec->flags = (rec->flags & ~(uint32_t)CHAT_REPLACES) | CHAT_MORE;
 	rec->id = text_of(p->mem.block_id);
 	if (p->format->block)
 		p->format->block(p, rec);

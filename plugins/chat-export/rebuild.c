@@ -30,8 +30,9 @@ static int has_flag(const json_t *o, const char *const *name)
 
 static int take_line(void *arg, uint64_t number, const char *line, size_t len)
 {
-	static const char *const hidden[] = { "meta", "sidechain", "echo",
-		                              "more", "command",   NULL };
+	static const char *const hidden[] = {
+		"meta", "sidechain", "echo", "more", "command", NULL
+	};
 	struct chat_session *s = arg;
 	json_t *o = json_loadb(line, len, JSON_ALLOW_NUL, NULL);
 	const char *role = text_of(o, "role"), *text = text_of(o, "text");

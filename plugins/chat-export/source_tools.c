@@ -217,19 +217,19 @@ static int codex_folder(struct search *s, const char *folder, int depth)
 
 int find_codex(struct search *s)
 {
-	char *folder;
+	char *folder, *archived;
 
 	if (!wanted(s, CHAT_CODEX))
 		return 0;
 	folder = tool_folder(s, CHAT_CODEX, s->what->homes->codex, ".codex", "sessions");
-	if (folder) {
-		char *archived = path_join(s, folder, "../archived_sessions");
-
-		codex_folder(s, folder, 3);
-		if (archived && !s->stop && is_folder(archived))
-			codex_folder(s, archived, 3);
-		free(archived);
-	}
+	if (!folder)
+		return s->stop;
+	codex_folder(s, folder, 3);
+	*strrchr(folder, '/') = 0;
+	archived = s->stop ? NULL : path_join(s, folder, "archived_sessions");
+	if (archived && is_folder(archived))
+		codex_folder(s, archived, 3);
+	free(archived);
 	free(folder);
 	return s->stop;
 }

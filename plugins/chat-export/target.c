@@ -65,16 +65,22 @@ static int set(struct skp_host *host, char **field, const char *text)
 static int read_commit(struct skp_host *host, const char *word, char **out)
 {
 	struct chat_buf rev = { 0 };
+	const char *verify[] = { "rev-parse", "-q", "--verify", "--end-of-options", NULL, NULL };
 	const char *argv[] = { "log", "-1", "--no-show-signature", "--format=%H %at %P%n%s", NULL,
 		               "--",  NULL };
+	char *id = NULL;
 	size_t len;
 	int rc = chat_buf_addf(&rev, "%s^{commit}", word) ? oom(host) : 0;
 
-	argv[4] = rev.s;
-	if (!rc && *word == '-')
-		rc = SKP_ENO;
+	verify[4] = rev.s;
 	if (!rc)
+		rc = git(host, verify, &id, &len);
+	if (!rc) {
+		id[strcspn(id, "\n")] = '\0';
+		argv[4] = id;
 		rc = git(host, argv, out, &len);
+	}
+	host->release(host, id);
 	chat_buf_free(&rev);
 	return rc;
 }

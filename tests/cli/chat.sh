@@ -21,7 +21,7 @@ plugin() {
 # settings LINE...: of [plugin "chat-export"]
 settings() {
 	{
-		printf '[plugins]\nfolder = %s\nenable = chat-export\n[plugin "chat-export"]\n' "$W/plugins"
+		printf '[plugins]\nfolder = %s\ntimeout = 60s\nenable = chat-export\n[plugin "chat-export"]\n' "$W/plugins"
 		[ $# = 0 ] || printf '%s\n' "$@"
 	} >"$W/config/safekeep/safekeep.ini"
 }
@@ -555,6 +555,8 @@ t_for_and_back() {
 	has ../out "in the week before"
 	code 1 git sk chat for HEAD~1
 	has "$W.err" "no archived conversation led to"
+	code 1 git sk chat for nonesuch
+	hasnt "$W.err" fatal
 	# and back
 	chat show 1111 >../out
 	has ../out "Made meanwhile:"
@@ -700,8 +702,22 @@ t_size_has_a_bound_and_it_is_said() {
 	has ../dropped "raw 2026-11-15"
 	sync
 	eq "$(field records)" 0
-	settings "max_size = 1M" "keep = 1d"
-	git sk prune --dry-run >../out 2>&1 || true
+	# retention of its own
+	talk $S2 2026-11-01 >"$CLAUDE/$S2.jsonl"
+	said now "$(date -u +%Y-%m-%dT%H:%M:%S.000Z)" user u1 "" "just now" >"$CLAUDE/now.jsonl"
+	settings "max_size = 1M" "keep = 2d"
+	sync
+	git sk prune --dry-run >../out 2>&1
+	has ../out "conversations of 2026-11-01 would be dropped (keep)"
+	chat list >../out
+	has ../out $S2
+	git sk prune >../out 2>&1
+	chat list >../out
+	hasnt ../out $S2
+	has ../out "just now"
+	eq "$(logs raw | wc -l)" 1
+	sync
+	eq "$(field records)" 0
 	settings "max_size = nonsense"
 	code 2 git sk chat sync
 }
