@@ -42,6 +42,15 @@ static int take_args(struct skp_host *host, const struct skp_call *call, size_t 
 	for (size_t i = 0; i < n; i++)
 		arg[i] = i + 1 < call->n_arg ? call->arg[i + 1] : call->path[i + 1 - call->n_arg];
 	*e = (struct edit){ .call = call, .name = arg[0], .value = arg[1] };
+	if (e->value && !flag_utf8(e->value))
+		return host->error(host, SKP_EUSAGE,
+		                   "%s: the value is not UTF-8; nothing was changed",
+		                   host->name(host, e->name));
+	for (size_t i = 0; i < call->n_given; i++)
+		if (call->given[i].value && !flag_utf8(call->given[i].value))
+			return host->error(host, SKP_EUSAGE,
+			                   "--%s: it is not UTF-8; nothing was changed",
+			                   call->given[i].option->name);
 	return 0;
 }
 

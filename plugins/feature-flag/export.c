@@ -38,12 +38,33 @@ void export_env(FILE *out, const struct item *item, size_t n)
 	}
 }
 
+/* Bytes of `p`, UTF-8, that make an editor show something else than what is there: controls of
+ * C1, and those that turn the direction of writing (CVE-2021-42574); 0: none. */
+static size_t is_deceiving(const char *p)
+{
+	const unsigned char *u = (const unsigned char *)p;
+
+	if ((u[0] == 0xc2 && u[1] < 0xa0) || (u[0] == 0xd8 && u[1] == 0x9c))
+		return 2;
+	if (u[0] != 0xe2)
+		return 0;
+	return (u[1] == 0x80 && (u[2] == 0x8e || u[2] == 0x8f || (u[2] >= 0xaa && u[2] <= 0xae))) ||
+	                       (u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9)
+	               ? 3
+	               : 0;
+}
+
 /* What a description says within a comment: one line, and no end of it. */
 static void remark(FILE *out, const char *begin, const char *text, const char *end)
 {
+	size_t n;
+
 	(void)fputs(begin, out);
 	for (const char *p = text; *p; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '\\')
+		if ((n = is_deceiving(p)) != 0) {
+			(void)fputc('?', out);
+			p += n - 1;
+		} else if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '\\')
 			(void)fputc(' ', out);
 		else if (*p == '/' && (p == text || p[-1] == '*' || p[1] == '*'))
 			(void)fputc('|', out);

@@ -34,6 +34,14 @@ static json_t *metadata(const struct flag *f)
 	return o;
 }
 
+static bool has_environment(const struct flag *f, const char *name)
+{
+	for (size_t i = 0; i < f->n_in; i++)
+		if (strcmp(f->in[i].where, name) == 0)
+			return true;
+	return false;
+}
+
 /* The variants; *chosen is the name of the one that has the value. */
 static json_t *variants(const struct item *item, const char **chosen)
 {
@@ -49,8 +57,12 @@ static json_t *variants(const struct item *item, const char **chosen)
 	*chosen = "default";
 	(void)json_object_set_new(o, "default", value_json(f->type, f->value.text));
 	for (size_t i = 0; i < f->n_in; i++) {
-		const char *name = strcmp(f->in[i].where, "default") == 0 ? "default-environment"
-		                                                          : f->in[i].where;
+		const char *name = f->in[i].where;
+
+		if (strcmp(name, "default") == 0) /* a name that none of its environments has */
+			do
+				name = fl_format("%s-environment", name);
+			while (has_environment(f, name));
 
 		(void)json_object_set_new(o, name, value_json(f->type, f->in[i].text));
 		if (item->value == f->in[i].text)

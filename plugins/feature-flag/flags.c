@@ -370,7 +370,7 @@ static unsigned distance(const char *a, const char *b)
 const char *flags_like(const struct flags *flags, const char *name)
 {
 	const char *best = NULL, *upper = flag_upper(name);
-	unsigned least = strlen(name) < 6 ? 2 : 4, d;
+	unsigned least = strlen(name) < 3 ? 1 : strlen(name) < 6 ? 2 : 4, d;
 
 	for (size_t i = 0; i < flags->n; i++) {
 		d = distance(upper, flag_upper(flags->flag[i].name));

@@ -192,7 +192,7 @@ static int check_removed(struct gate *g, const struct flag *gone, size_t n)
 	if (rc)
 		return find(g, "flag-unchecked", SKP_WARNING, g->file, 0,
 		            fl_format("whether code still uses the flags that go could not be "
-		                      "found out in time: %s",
+		                      "found out: %s",
 		                      g->host->message(g->host)));
 	rc = take_lines(&u, m, p.output, p.output + p.output_len);
 	for (size_t i = 0; i < n && !rc; i++)

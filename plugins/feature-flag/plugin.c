@@ -117,9 +117,10 @@ static const char manual[] =
         "exported files are left out.\n"
         "\n"
         "When a commit takes a flag out while what is staged still speaks of it, that is a "
-        "finding of severity error: with [hooks] impact = block it stops the commit. That a new "
-        "flag comes in the same commit that removes what it would switch back to is a warning: "
-        "add first, remove in a later commit.\n"
+        "finding of severity error: with [hooks] impact = block it stops the commit. So is that a "
+        "new flag comes in the same commit that removes what it would switch back to: add first, "
+        "remove in a later commit. With the setting replaces = warning it is told and stops "
+        "nothing.\n"
         "\n"
         "export gives env (lines for a shell), json, c (a header) and python (a module that "
         "reads the variables itself), and flagd and openfeature for OpenFeature; the last three "
@@ -128,7 +129,8 @@ static const char manual[] =
         "cannot be used, and it does not start.\n"
         "\n"
         "Settings in [plugin \"feature-flag\"]: file (flags.ini); environment; environments, those "
-        "there are besides the file's; stale_after; exclude, patterns of git with commas between "
+        "there are besides the file's; stale_after; replaces (error); exclude, patterns of git "
+        "with commas between "
         "them; calls and env_calls, regular expressions whose group is the name of a flag or a "
         "variable that code asks for.";
 

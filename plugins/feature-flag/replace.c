@@ -100,8 +100,8 @@ static size_t word(const char *p, size_t len)
 	return n;
 }
 
-/* How many words it has, of them those that are not in `other`. */
-static size_t words(const struct line *line, const struct line *other, size_t *missing)
+/* How many words it has, or only those of calls, "name("; of them those that are not in `other`. */
+static size_t words(const struct line *line, const struct line *other, bool calls, size_t *missing)
 {
 	size_t total = 0;
 
@@ -110,7 +110,7 @@ static size_t words(const struct line *line, const struct line *other, size_t *m
 		bool found = false;
 
 		n = word(line->text + i, line->len - i);
-		if (n < 2)
+		if (n < 2 || (calls && (i + n == line->len || line->text[i + n] != '(')))
 			continue;
 		total++;
 		for (size_t k = 0, m; other && k < other->len && !found; k += m ? m : 1) {
@@ -133,10 +133,10 @@ static bool does_something(const struct line *line)
 		    memcmp(line->text, comments[i], strlen(comments[i])) == 0)
 			return false;
 	return (memchr(line->text, '(', line->len) || memchr(line->text, '=', line->len)) &&
-	       words(line, NULL, &missing) > 1;
+	       words(line, NULL, false, &missing) > 1;
 }
 
-/* It is among the added lines, as it was or edited. */
+/* It is among the added lines, as it was or edited: what it calls is called there. */
 static bool lives_on(const struct diff *d, const struct line *line)
 {
 	size_t missing;
@@ -146,7 +146,8 @@ static bool lives_on(const struct diff *d, const struct line *line)
 
 		if (a->len >= line->len && memmem(a->text, a->len, line->text, line->len))
 			return true;
-		(void)words(line, a, &missing);
+		if (!words(line, a, true, &missing))
+			(void)words(line, a, false, &missing);
 		if (!missing)
 			return true;
 	}
@@ -165,7 +166,10 @@ static void take(void *ctx, size_t flag, size_t at, size_t len)
 static int check_hunk(struct skp_host *host, const struct diff *d, const struct hunk *h,
                       const struct matcher *m, const struct flag *come)
 {
-	struct skp_finding f = { "flag-replaces", SKP_WARNING, h->path, h->at, NULL };
+	const char *set = host->setting(host, "replaces");
+	bool mild = set && strcmp(set, "warning") == 0;
+	struct skp_finding f = { "flag-replaces", mild ? SKP_WARNING : SKP_ERROR, h->path, h->at,
+		                 NULL };
 	const struct line *first = NULL;
 	size_t flag = (size_t)-1, gone = 0;
 

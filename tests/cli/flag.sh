@@ -235,6 +235,12 @@ t_add() {
 	eq "$(flag -C ../plain get depth)" 3
 	code 10 git -C ../plain sk flag set depth 4
 	git -C ../plain sk flag get depth | grep -qx 3
+	# what is not UTF-8 is refused, and never an empty text
+	cp flags.ini ../was
+	code 2 flag add odd --type string "$(printf ' \377')"
+	code 2 flag add odd --owner "$(printf 'a\n[other]\n\377')"
+	has "$W.err" "not UTF-8"
+	cmp flags.ini ../was
 }
 
 t_file_as_it_was() {
@@ -437,6 +443,12 @@ t_exports_by_using_them() {
 	code 2 flag export --format xml
 	ON_OFF=perhaps code 3 flag export --format env
 	! grep -q ON_OFF "$W.out" || die "an unusable flag was exported"
+	# no text turns the direction of writing in a comment
+	flag set on-off --description "$(printf 'a \342\200\256 b \302\233 c \330\234 \342\201\246 d \303\251')"
+	for f in c python; do
+		flag export --format $f >../out.$f
+		has ../out.$f "a ? b ? c ? ? d $(printf '\303\251')"
+	done
 	# what was exported is no place where a flag is used
 	flag export --format python >flags.py
 	flag scan on-off >out || eq $? 1
@@ -476,6 +488,10 @@ t_export_for_flagd() {
 	flag export --format flagd --in dev >../flagd.json
 	grep -A 6 '"on-off"' ../flagd.json | grep -q '"state"'
 	grep -q '"defaultVariant": "off"' ../flagd.json
+	# an environment that is called default takes no other's place
+	printf '[h]\ntype = string\ndefault = A\ndefault.default = B\ndefault.default-environment = C\n' >flags.ini
+	flag export --format flagd --in default >../out.flagd
+	python3 -c 'import json, sys; f = json.load(open(sys.argv[1]))["flags"]["h"]; assert f["variants"][f["defaultVariant"]] == "B" and sorted(f["variants"].values()) == ["A", "B", "C"]' ../out.flagd
 }
 
 t_run() {
@@ -655,6 +671,14 @@ t_gate_when_a_flag_goes() {
 	code 1 git commit -qm "no flags"
 	git reset -q
 	code 0 git commit -qm nothing --allow-empty
+	# where git cannot look, that is said
+	git config grep.threads -1
+	flag add looked-for && git add -A && git commit -qm l && echo LOOKED_FOR >l.sh && git add -A && git commit -qm use
+	flag remove looked-for --force
+	code 0 git commit -qam unlooked
+	has "$W.err" "could not be found out"
+	git config --unset grep.threads
+	git reset -q --hard HEAD~1
 	# another spelling of the name is the same flag
 	flag add other-way
 	echo 'if otherWay: pass' >w.py && git add -A && git commit -qm w
@@ -685,6 +709,12 @@ t_gate_add_before_remove() {
 	git add -A
 	code 0 git commit -qm "new beside old"
 	eq "$(grep flag-replaces "$W.err" || true)" "" "warning"
+	# what is called is still called: a new name for its result is no removal
+	flag add other-name
+	sed -i 's/        result = process_payment(data)/        paid = features["other-name"] or process_payment(data)/' pay.py
+	git add -A
+	code 0 git commit -qm "renamed"
+	git reset -q --hard HEAD~1
 	flag add third-way
 	cat >pay.py <<-'END'
 		def pay(data, features):
@@ -696,6 +726,9 @@ t_gate_add_before_remove() {
 		    return result
 	END
 	git add -A
+	code 1 git commit -qm "replaced"
+	settings 'replaces = warning'
+	gate block
 	code 0 git commit -qm "replaced"
 	has "$W.err" "pay.py:4: flag third-way is new, and what it could switch back to is removed here"
 	has "$W.err" "result = process_payment(data)"
