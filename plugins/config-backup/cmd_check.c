@@ -49,6 +49,7 @@ static void note(json_t *list, bool is, const char *word)
 json_t *conf_drift_json(struct conf *c, const struct conf_file *was, const struct conf_file *now)
 {
 	json_t *list = json_array();
+	const char *name = NULL;
 	struct conf_drift d;
 	char *text = NULL;
 
@@ -61,9 +62,12 @@ json_t *conf_drift_json(struct conf *c, const struct conf_file *was, const struc
 	note(list, d.mode, "mode");
 	note(list, d.owner, "owner");
 	note(list, d.group, "group");
-	if (d.xattr && asprintf(&text, "xattr %s", c->host->name(c->host, d.xattr_name)) >= 0)
-		note(list, true, text);
-	free(text);
+	while (d.xattr && (name = conf_meta_other_xattr(&was->meta, &now->meta, name))) {
+		if (asprintf(&text, "xattr %s", c->host->name(c->host, name)) >= 0)
+			note(list, true, text);
+		free(text);
+		text = NULL;
+	}
 	return list;
 }
 

@@ -111,16 +111,16 @@ static int tell(struct job *j, const struct conf_place *place, json_t *list)
 
 /* Without --at: the newest that is not what is there; the newest when there is none. */
 static int choose(struct job *j, const struct conf_place *place, const struct conf_versions *v,
-                  const char *at)
+                  const char *at, bool newest)
 {
 	struct conf_file now = { 0 };
 	int rc = conf_version_at(j->c, place, v, at, &j->version);
 
 	if (rc)
 		return rc;
-	if (!at)
+	if (!at && !newest)
 		rc = conf_read_place(j->c, place, &now);
-	if (at || rc)
+	if (at || newest || rc)
 		return rc && rc != SKP_ENO ? rc : conf_version_read(j->c, j->version, &j->want);
 	for (size_t i = 0; i < v->n; i++) {
 		if (conf_version_read(j->c, &v->item[i], &j->want))
@@ -136,7 +136,9 @@ static int choose(struct job *j, const struct conf_place *place, const struct co
 	return conf_version_read(j->c, j->version, &j->want);
 }
 
-static int restore_one(struct conf *c, const char *typed, bool follow, json_t *list, bool *missed)
+/* `link`: what led to it, in a link that was restored just now; NULL: it was asked for. */
+static int restore_one(struct conf *c, const char *typed, const struct job *link, json_t *list,
+                       bool *missed)
 {
 	const char *at = skp_value(c->call, "at");
 	struct conf_versions v;
@@ -146,7 +148,7 @@ static int restore_one(struct conf *c, const char *typed, bool follow, json_t *l
 	int lock = -1, rc = conf_find(c, typed, &place, &v);
 
 	if (!rc)
-		rc = choose(&j, &place, &v, at);
+		rc = choose(&j, &place, &v, at, link && !link->unchanged);
 	if (!rc)
 		rc = conf_lock(c, &place, &lock);
 	if (rc)
@@ -160,9 +162,10 @@ static int restore_one(struct conf *c, const char *typed, bool follow, json_t *l
 	if (!rc)
 		rc = tell(&j, &place, list);
 	*missed = *missed || j.missed[0];
-	/* a link comes back with the file that it led to */
-	if (!rc && j.want.meta.link && j.want.meta.leads_to && follow)
-		rc = restore_one(c, j.want.meta.leads_to, false, list, missed);
+	/* A link comes back with the file that it led to, as that was last: going further back is
+	 * for a link that is as it should be. */
+	if (!rc && j.want.meta.link && j.want.meta.leads_to && !link)
+		rc = restore_one(c, j.want.meta.leads_to, &j, list, missed);
 	return rc;
 }
 
@@ -189,7 +192,7 @@ int conf_restore(struct conf *c)
 	if (!rc && !paths.n)
 		rc = c->host->error(c->host, SKP_EUSAGE, "which file? git sk conf restore FILE");
 	for (size_t i = 0; !rc && i < paths.n; i++) {
-		int one = restore_one(c, paths.item[i], true, list, &missed);
+		int one = restore_one(c, paths.item[i], NULL, list, &missed);
 
 		n += one != 0;
 		worst = one ? one : worst;

@@ -349,6 +349,7 @@ static const char *owner_text(uint32_t id, const char *name)
 static void print_drift(struct conf *c, bool *head, const struct conf_version *v, const char *path,
                         const struct conf_meta *was, const struct conf_meta *now)
 {
+	const char *name = NULL;
 	struct conf_drift d;
 	char a[8], b[8];
 
@@ -367,9 +368,8 @@ static void print_drift(struct conf *c, bool *head, const struct conf_version *v
 	if (d.group)
 		print_line(c, head, v, path, "group", owner_text(was->gid, was->group),
 		           owner_text(now->gid, now->group));
-	if (d.xattr)
-		print_line(c, head, v, path, "xattr", c->host->name(c->host, d.xattr_name),
-		           "differs");
+	while (d.xattr && (name = conf_meta_other_xattr(was, now, name)))
+		print_line(c, head, v, path, "xattr", c->host->name(c->host, name), "differs");
 }
 
 static int diff_json(struct conf *c, const struct conf_place *place, const struct conf_version *v,

@@ -285,8 +285,9 @@ void conf_meta_clear(struct conf_meta *m)
 	*m = (struct conf_meta){ 0 };
 }
 
-/* The first attribute in which they differ; NULL: none.  Both are sorted. */
-static const char *other_xattr(const struct conf_meta *a, const struct conf_meta *b)
+/* Both are sorted. */
+const char *conf_meta_other_xattr(const struct conf_meta *a, const struct conf_meta *b,
+                                  const char *after)
 {
 	size_t i = 0, j = 0;
 
@@ -294,16 +295,14 @@ static const char *other_xattr(const struct conf_meta *a, const struct conf_meta
 		int cmp = i == a->n_xattrs   ? 1
 		          : j == b->n_xattrs ? -1
 		                             : strcmp(a->xattr[i].name, b->xattr[j].name);
+		const struct conf_xattr *x = cmp <= 0 ? &a->xattr[i] : &b->xattr[j];
+		bool same = !cmp && x->len == b->xattr[j].len &&
+		            memcmp(x->value, b->xattr[j].value, x->len) == 0;
 
-		if (cmp < 0)
-			return a->xattr[i].name;
-		if (cmp > 0)
-			return b->xattr[j].name;
-		if (a->xattr[i].len != b->xattr[j].len ||
-		    memcmp(a->xattr[i].value, b->xattr[j].value, a->xattr[i].len) != 0)
-			return a->xattr[i].name;
-		i++;
-		j++;
+		if (!same && (!after || strcmp(x->name, after) > 0))
+			return x->name;
+		i += cmp <= 0;
+		j += cmp >= 0;
 	}
 	return NULL;
 }
@@ -317,8 +316,7 @@ bool conf_meta_differs(const struct conf_meta *a, const struct conf_meta *b,
 		d.mode = !a->link && a->mode != b->mode; /* a link has none of its own */
 		d.owner = a->uid != b->uid;
 		d.group = a->gid != b->gid;
-		d.xattr_name = other_xattr(a, b);
-		d.xattr = d.xattr_name != NULL;
+		d.xattr = conf_meta_other_xattr(a, b, NULL) != NULL;
 	}
 	*drift = d;
 	return d.kind || d.mode || d.owner || d.group || d.xattr;

@@ -42,11 +42,13 @@ json_t *conf_meta_json(const struct conf_meta *meta);
 /* NULL, or what is wrong with it; nothing is left allocated then. */
 const char *conf_meta_parse(const char *text, size_t len, struct conf_meta *out);
 void conf_meta_clear(struct conf_meta *meta);
-/* How `b` differs from `a`, the times apart; names are borrowed from the two. */
+/* How `b` differs from `a`, the times apart. */
 struct conf_drift {
 	bool kind, mode, owner, group, xattr;
-	const char *xattr_name; /* the first that differs */
 };
+/* The name of the first attribute that differs, of those after `after` (NULL: of all); or NULL. */
+const char *conf_meta_other_xattr(const struct conf_meta *a, const struct conf_meta *b,
+                                  const char *after);
 bool conf_meta_differs(const struct conf_meta *a, const struct conf_meta *b,
                        struct conf_drift *drift);
 

@@ -250,10 +250,11 @@ t_check_names_each_difference() {
 	echo 2 >content
 	chmod 600 mode
 	setfattr -n user.sk -v 1 xattr
+	setfattr -n user.other -v 1 xattr
 	rm gone
 	code 1 git sk conf check
 	sed 's,.*/r/,,; s/  (since.*//' "$W.out" | LC_ALL=C sort >got
-	printf '%s\n' 'content: content' 'gone: missing' 'mode: mode' 'xattr: xattr user.sk' >want
+	printf '%s\n' 'content: content' 'gone: missing' 'mode: mode' 'xattr: xattr user.other, xattr user.sk' >want
 	cmp got want
 	has "$W.err" "4 of 5"
 	code 0 git sk conf check same
@@ -318,6 +319,11 @@ t_links() {
 	git sk conf restore "$W/host/link" "$W/host/dead" >/dev/null
 	eq "$(readlink "$W/host/link") $(readlink "$W/host/dead")" "real nowhere"
 	eq "$(cat "$W/host/real")" 1
+	# the file does not go further back with it
+	echo 3 >"$W/host/real" && git sk conf backup "$W/host/real" >/dev/null
+	rm "$W/host/link" && echo mine >"$W/host/link"
+	git sk conf restore "$W/host/link" >/dev/null
+	eq "$(readlink "$W/host/link") $(cat "$W/host/real")" "real 3"
 	# it leads elsewhere
 	ln -sfn other "$W/host/link"
 	code 1 git sk conf check
