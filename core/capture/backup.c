@@ -249,7 +249,7 @@ static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, stru
 	a->is_new = !a->last || !same_state(a->entry, a->last) ||
 	            (opts->label && sk_backup_by_itself(a->last));
 	if (!a->is_new) /* objects all the same, when verify found that they were lost */
-		return sk_packer_commit(a->packer);
+		return sk_packer_mends(a->packer) ? sk_packer_commit(a->packer) : 0;
 	if (opts->id && !(a->entry->id = strdup(opts->id)))
 		return sk_error_oom();
 	return sk_entry_publish(repo, a->packer, a->entry);

@@ -86,6 +86,11 @@ void sk_packer_alone(struct sk_packer *p)
 	p->alone = true;
 }
 
+bool sk_packer_mends(const struct sk_packer *p)
+{
+	return p->distrust.n > 0;
+}
+
 static size_t slot_of(const struct sk_packer *p, const struct sk_oid *oid)
 {
 	size_t h;

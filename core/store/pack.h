@@ -25,6 +25,8 @@ int sk_packer_new(const struct sk_repo *repo, struct sk_packer **out);
  * have looked at the refs already, and deletes what they did not reach then, after the recheck.
  * So it is from the start while gc.pid is there. */
 void sk_packer_alone(struct sk_packer *p);
+/* Whether objects are known that the repository has, but not whole: those are written anew. */
+bool sk_packer_mends(const struct sk_packer *p);
 /* Adds one object unless this pack or the repository has it already.  Thread-safe. */
 int sk_packer_add(struct sk_packer *p, enum sk_object_type type, const void *data, size_t len,
                   struct sk_oid *out);
