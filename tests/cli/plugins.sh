@@ -809,6 +809,52 @@ t_a_command_of_one_that_is_left_out() {
 	has "$W.err" "head is not a command; see 'git sk -h'"
 }
 
+# git's locks as a store leaves them that is killed together with its git
+t_a_store_that_was_killed() {
+	begin probe
+	build probe probe.c
+	cd r
+	git sk probe put one "first" file=x
+	git sk probe put two "first" file=x
+	mkdir ../fake
+	cat >../fake/git <<-END
+		#!/bin/bash
+		case " \$* " in
+		*" update-ref "*)
+			while IFS= read -r -d '' name && IFS= read -r -d '' new && IFS= read -r -d '' old; do
+				lock=.git/\${name#update }.lock
+				[ -z "\${new//0/}" ] || echo \$new >\$lock
+				[ -n "\${new//0/}" ] || touch -d '1 minute ago' \$lock
+			done
+			kill -9 \$PPID
+			sleep 0.3
+			exit 1
+			;;
+		esac
+		exec $(command -v git) "\$@"
+	END
+	chmod +x ../fake/git
+	code 15 env PATH="$W/fake:$PATH" git-sk probe put one "second" file=y
+	has "$W.err" "plugin probe crashed (SIGKILL)"
+	eq "$(find .git/refs/sk -name '*.lock')" .git/refs/sk/probe/one.lock
+	git sk probe put one "third" file=z # once that git has ended
+	git sk probe get one file | grep -q '^third|'
+	code 15 env PATH="$W/fake:$PATH" git-sk probe delete two
+	eq "$(find .git/refs/sk -name '*.lock')" .git/refs/sk/probe/two.lock
+	git sk probe delete two
+	eq "$(find .git/refs/sk -name '*.lock')" ""
+	eq "$(git sk probe all)" one
+	# what somebody else holds is not touched
+	echo 1234 >.git/refs/sk/probe/one.lock
+	code 11 git sk probe put one "fourth" file=z
+	rm .git/refs/sk/probe/one.lock
+	code 15 env PATH="$W/fake:$PATH" git-sk probe put one "fifth" file=y
+	: >.git/refs/sk/probe/one.lock
+	code 11 git sk probe put one "sixth" file=z # a git may be at it
+	touch -d '1 minute ago' .git/refs/sk/probe/one.lock
+	git sk probe put one "seventh" file=z
+}
+
 t_an_ordinary_user() {
 	[ "$(id -u)" = 0 ] || skip "not root"
 	begin head
@@ -840,8 +886,6 @@ t_the_service_has_its_rounds() {
 	build probe probe.c
 	enable probe -- '[plugin "probe"]' "log = $W/log" '[backup]' 'interval = 1s'
 	unset GIT_SK_NO_SERVICE
-	export XDG_RUNTIME_DIR=$W/run
-	mkdir -m 700 run
 	cd r
 	git sk init >/dev/null 2>&1
 	for i in $(seq 300); do
@@ -933,8 +977,6 @@ t_a_plugin_that_came_since_the_last_backup_sees_the_commit() {
 	begin
 	build probe probe.c
 	unset GIT_SK_NO_SERVICE
-	export XDG_RUNTIME_DIR=$W/run
-	mkdir -m 700 run
 	cd r
 	git sk init >/dev/null 2>&1
 	echo new >src/b.txt
@@ -953,8 +995,6 @@ t_what_a_plugin_writes_before_a_backup_causes_no_other() {
 	build probe probe.c
 	enable probe -- '[plugin "probe"]' "log = $W/log" 'before-backup = rewrite'
 	unset GIT_SK_NO_SERVICE
-	export XDG_RUNTIME_DIR=$W/run
-	mkdir -m 700 run
 	cd r
 	git sk init >/dev/null 2>&1
 	# a change is saved whenever it comes
