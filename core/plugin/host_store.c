@@ -11,6 +11,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "plugin/parts.h"
+#include "plugin/store_hold.h"
 #include "repo/safename.h"
 #include "store/entry.h"
 #include "store/refs.h"
@@ -518,7 +519,7 @@ static int transaction(const struct skp_batch *b, bool back)
 		                     NULL };
 	struct sk_buf in = SK_BUF_INIT, err = SK_BUF_INIT, out = SK_BUF_INIT;
 	struct sk_proc proc = { .argv = argv, .errors = &err, .output = &out };
-	int rc = 0, status = 0;
+	int rc = 0, status = 0, held = -1;
 
 	for (size_t i = 0; i < b->n_changes && !rc; i++) {
 		if (b->change[i].broken && !back)
@@ -530,7 +531,10 @@ static int transaction(const struct skp_batch *b, bool back)
 	proc.input = in.ptr;
 	proc.input_len = in.len;
 	if (!rc && in.len)
+		rc = sk_store_hold(b->host, &in, &held);
+	if (!rc && in.len)
 		rc = sk_proc_run(&proc, &status);
+	sk_store_release(held);
 	if (!rc && status)
 		rc = sk_error(SK_EBUSY, "git cannot change refs/sk/%s: %.*s", b->host->info->space,
 		              (int)strcspn(sk_buf_str(&err), "\n"), sk_buf_str(&err));

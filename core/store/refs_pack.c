@@ -18,6 +18,8 @@
 #define METAS "refs/sk/meta/backup/"
 #define DUE 64
 #define LOCK_OLD_S 3600
+#define DEPTH_MAX 16
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 /* What the locks say that are made here: one with this content has no owner unless it holds the
  * lock of tidy.h. */
 #define NOTE "git sk packs refs\n"
@@ -49,19 +51,34 @@ static bool is_old(int dir, const char *name)
 	       time(NULL) - st.st_mtime > LOCK_OLD_S;
 }
 
-/* Removes the locks of single refs that a run left which was killed. */
-static void sweep(const struct sk_repo *repo, const char *prefix)
+/* Takes `fd`, a folder of refs. */
+static void sweep_below(int fd, int depth)
 {
+	DIR *dir = fdopendir(fd);
 	struct dirent *de;
-	char *path = NULL;
-	DIR *dir = sk_ref_path(repo, prefix, "", &path) ? NULL : opendir(path);
+	struct stat st;
 
-	while (dir && (de = readdir(dir)))
-		if (is_lock(de->d_name) &&
-		    (says_note(dirfd(dir), de->d_name) || is_old(dirfd(dir), de->d_name)))
-			(void)unlinkat(dirfd(dir), de->d_name, 0);
-	if (dir)
-		(void)closedir(dir);
+	while (dir && (de = readdir(dir))) {
+		int below;
+
+		if (is_lock(de->d_name) && (says_note(fd, de->d_name) || is_old(fd, de->d_name)))
+			(void)unlinkat(fd, de->d_name, 0);
+		else if (de->d_name[0] != '.' && depth > 0 &&
+		         fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		         S_ISDIR(st.st_mode) && (below = openat(fd, de->d_name, FOLDER_FLAGS)) >= 0)
+			sweep_below(below, depth - 1);
+	}
+	(void)(dir ? closedir(dir) : close(fd));
+}
+
+/* Removes the locks of our refs that a run left which was killed, ours or git's for us. */
+static void sweep(const struct sk_repo *repo)
+{
+	char *path = NULL;
+	int fd = sk_ref_path(repo, "refs/sk", "", &path) ? -1 : open(path, FOLDER_FLAGS);
+
+	if (fd >= 0)
+		sweep_below(fd, DEPTH_MAX);
 	free(path);
 }
 
@@ -254,8 +271,7 @@ int sk_refs_pack(const struct sk_repo *repo, size_t *n)
 	*n = 0;
 	if (rc)
 		return rc;
-	sweep(repo, BACKUPS);
-	sweep(repo, METAS);
+	sweep(repo);
 	rc = gather(repo, &refs); /* before the lock: git waits a second for it, no longer */
 	if (!rc)
 		rc = lock_packed(repo, &lock);

@@ -74,6 +74,23 @@ t_commits_stay_alive() {
 	git log --all --format=%s >../o; hasnt ../o "on a branch that goes"
 }
 
+# whatever refs of ours they are: locks of processes that died
+t_old_locks_go() {
+	start
+	local d=.git/refs/sk f
+	mkdir -p $d/release $d/probe/2026 $d/meta/revision
+	for f in backup/x revision/x release/x meta/revision/x probe/2026/x; do
+		: >$d/$f.lock && touch -d '2 hours ago' $d/$f.lock && : >$d/$f-new.lock
+	done
+	: >.git/refs/heads/x.lock && touch -d '2 hours ago' .git/refs/heads/x.lock
+	printf 'git sk packs refs\n' >$d/backup/y.lock # then it is time to look
+	echo more >>a.txt
+	git sk backup >/dev/null
+	eq "$(cd $d && find . -name '*.lock' | LC_ALL=C sort | tr '\n' ' ')" \
+		"./backup/x-new.lock ./meta/revision/x-new.lock ./probe/2026/x-new.lock ./release/x-new.lock ./revision/x-new.lock "
+	[ -e .git/refs/heads/x.lock ] || die "that was not ours"
+}
+
 t_two_in_one_second() {
 	repo w && cd w && git sk init >/dev/null
 	local i
