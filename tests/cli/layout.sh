@@ -15,6 +15,16 @@ t_top_level() {
 		"CMakeLists.txt LICENSE README.md config core hooks plugins tests " "top level"
 }
 
+t_readme_knows_all_commands_and_plugins() {
+	local name p
+	for name in $(git-sk -h | sed -n 's/^  \([a-z]*\) .*/\1/p') flag conf chat; do
+		grep -qE "\`(git sk )?$name[\` ]" "$SRC/README.md" || die "README.md does not mention $name"
+	done
+	for p in "$SRC"/plugins/*/; do
+		grep -qF "\`$(basename "$p")/\`" "$SRC/plugins/README.md" || die "plugins/README.md does not mention $p"
+	done
+}
+
 t_license_is_mit() {
 	has "$SRC/LICENSE" "MIT License"
 	has "$SRC/LICENSE" "without restriction"
