@@ -31,13 +31,33 @@ static int settings(struct conf *c)
 static const struct word {
 	const char *name;
 	int (*run)(struct conf *c);
-	bool enabled; /* only where backups are made */
+	bool enabled;        /* only where backups are made */
+	const char *options; /* those that it takes, each between blanks */
 } word[] = {
-	{ "backup", conf_backup, true }, { "list", conf_list, false },
-	{ "show", conf_show, false },    { "diff", conf_diff, false },
-	{ "check", conf_check, false },  { "restore", conf_restore, false },
-	{ "edit", conf_edit, true },     { "watch", conf_watch, true },
+	{ "backup", conf_backup, true, " message bak " },
+	{ "list", conf_list, false, "" },
+	{ "show", conf_show, false, " at " },
+	{ "diff", conf_diff, false, " at " },
+	{ "check", conf_check, false, "" },
+	{ "restore", conf_restore, false, " at " },
+	{ "edit", conf_edit, true, " as check check-after timeout " },
+	{ "watch", conf_watch, true, "" },
 };
+
+/* One that says nothing to this word would be passed over in silence. */
+static int check_options(struct conf *c, const char *what, const char *options)
+{
+	for (size_t i = 0; i < c->call->n_given; i++) {
+		const char *name = c->call->given[i].option->name;
+		char text[32];
+
+		(void)snprintf(text, sizeof text, " %s ", name);
+		if (!strstr(options, text))
+			return c->host->error(c->host, SKP_EUSAGE, "'git sk conf %s' takes no --%s",
+			                      what, name);
+	}
+	return 0;
+}
 
 static int run(struct skp_host *host, const struct skp_call *call)
 {
@@ -51,6 +71,9 @@ static int run(struct skp_host *host, const struct skp_call *call)
 		if (word[i].enabled && !host->enabled)
 			return host->error(host, SKP_EREPO,
 			                   "SafeKeep is not enabled here; run 'git sk init'");
+		rc = check_options(&c, what, word[i].options);
+		if (rc)
+			return rc;
 		conf_sweep(&c);
 		conf_draft_sweep(&c);
 		return word[i].run(&c);
@@ -68,10 +91,14 @@ static int health(struct conf *c)
 	struct conf_paths patterns = { 0 };
 	char text[128];
 	size_t n = 0;
-	int rc = conf_known(c, &known, &n);
+	int rc = conf_rest(c, SKP_AFTER_BACKUP | SKP_CYCLE | SKP_HEALTH);
 
 	if (!rc)
+		rc = conf_known(c, &known, &n);
+	if (!rc)
 		rc = conf_watch_patterns(c, &patterns);
+	if (!rc && (n || patterns.n))
+		rc = conf_wake(c);
 	if (rc)
 		return rc;
 	(void)snprintf(text, sizeof text, "%zu files backed up, %zu watched patterns", n,
@@ -91,6 +118,9 @@ static int event(struct skp_host *host, const struct skp_event *event)
 		return health(&c);
 	if (event->kind == SKP_PRUNE)
 		return conf_prune(&c, event->dry_run);
+	rc = conf_rest(&c, SKP_AFTER_BACKUP | SKP_CYCLE);
+	if (rc)
+		return rc;
 	conf_sweep(&c);
 	return conf_watch_run(&c, EVENT_WAIT_MS);
 }

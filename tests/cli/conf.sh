@@ -843,6 +843,12 @@ t_help_and_manual() {
 	git sk status >../out 2>&1 || true
 	hasnt ../out "config-backup"
 	git sk conf
+	# an option of another word is refused, not passed over
+	echo 1 >f && git sk conf backup f >/dev/null
+	code 2 git sk conf check --at 2020-01-01 f
+	has "$W.err" "'git sk conf check' takes no --at"
+	code 2 git sk conf restore --bak f
+	code 2 git sk conf list -m x
 }
 
 t_nginx() {
