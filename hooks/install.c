@@ -18,11 +18,12 @@
 /* So many tracked files are many. */
 #define LARGE_INDEX 10000
 
-bool sk_git_has_config_hooks(const char *version)
+/* Whether `git version` printed 2.`minor` or later. */
+static bool git_since(const char *version, long minor)
 {
 	static const char start[] = "git version ";
 	char *end;
-	long major, minor;
+	long major;
 
 	if (strncmp(version, start, sizeof start - 1) != 0 ||
 	    !isdigit((unsigned char)version[sizeof start - 1]))
@@ -30,8 +31,12 @@ bool sk_git_has_config_hooks(const char *version)
 	major = strtol(version + sizeof start - 1, &end, 10);
 	if (*end != '.' || !isdigit((unsigned char)end[1]))
 		return major > 2 && major < 100;
-	minor = strtol(end + 1, NULL, 10);
-	return major > 2 || (major == 2 && minor >= 54);
+	return major > 2 || (major == 2 && strtol(end + 1, NULL, 10) >= minor);
+}
+
+bool sk_git_has_config_hooks(const char *version)
+{
+	return git_since(version, 54);
 }
 
 static int git_version(struct sk_buf *out)
@@ -195,20 +200,29 @@ static int config_path(const struct sk_place *p, struct sk_buf *out)
 	return sk_buf_addf(out, "%s/config", p->repo->commondir);
 }
 
+/* git 2.38 and newer decorate what log.excludeDecoration leaves, once it is set, and without it
+ * only branches, tags and the like: there the setting hides nothing of ours, and makes refs/bisect,
+ * refs/prefetch and refs/original show in `git log`. */
 static int place_base(struct sk_place *p)
 {
 	static const struct sk_want want[] = {
 		{ "transfer.hideRefs", "refs/sk", true },
-		{ "log.excludeDecoration", "refs/sk/*", true },
 		{ "gc.refs/sk/keep.reflogExpire", "never", false },
 		{ "gc.refs/sk/keep.reflogExpireUnreachable", "never", false },
+		{ "log.excludeDecoration", "refs/sk/*", true },
 	};
-	struct sk_buf file = SK_BUF_INIT;
+	size_t n = sizeof want / sizeof *want;
+	struct sk_buf file = SK_BUF_INIT, version = SK_BUF_INIT;
 	int rc = config_path(p, &file);
 
 	if (!rc)
-		rc = sk_place_config(p, file.ptr, want, sizeof want / sizeof *want, false);
+		rc = git_version(&version);
+	if (!rc && git_since(sk_buf_str(&version), 38))
+		n--;
+	if (!rc)
+		rc = sk_place_config(p, file.ptr, want, n, false);
 	sk_buf_free(&file);
+	sk_buf_free(&version);
 	return rc;
 }
 

@@ -242,14 +242,22 @@ static void test_settings(void **state)
 
 	run(s, "git config transfer.hideRefs refs/x; git config core.fsmonitor './my watch'");
 	(void)install(s, ALL);
-	out = sh(s, "git config --get-all transfer.hideRefs; git config log.excludeDecoration; "
-	            "git config gc.refs/sk/keep.reflogExpire; "
-	            "git config gc.refs/sk/keep.reflogExpireUnreachable");
-	assert_string_equal(out, "refs/x\nrefs/sk\nrefs/sk/*\nnever\nnever\n");
+	out = sh(s,
+	         "git config --get-all transfer.hideRefs; git config log.excludeDecoration || :; "
+	         "git config gc.refs/sk/keep.reflogExpire; "
+	         "git config gc.refs/sk/keep.reflogExpireUnreachable");
+	assert_string_equal(out, "refs/x\nrefs/sk\nnever\nnever\n");
 	free(out);
 	run(s, "test \"$(git config core.fsmonitor)\" = \"$(cd ..; pwd)/git-sk-fsmonitor\"");
 	run(s, "grep -qx 'fsmonitor-chain ./my%20watch' .git/sk/installed");
 	run(s, "git commit -q --allow-empty -m x"); /* nothing is in git's way */
+	/* which decorates with our refs unless told */
+	uninstall(s);
+	setenv("SK_TEST_GIT_VERSION", "git version 2.37.1", 1);
+	(void)install(s, ALL);
+	run(s, "test \"$(git config log.excludeDecoration)\" = 'refs/sk/*'");
+	uninstall(s);
+	run(s, "test -z \"$(git config log.excludeDecoration)\"");
 }
 
 static void test_only_what_is_asked(void **state)
