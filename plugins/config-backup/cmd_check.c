@@ -54,7 +54,7 @@ json_t *conf_drift_json(struct conf *c, const struct conf_file *was, const struc
 	char *text = NULL;
 
 	(void)conf_meta_differs(&was->meta, &now->meta, &d);
-	note(list, d.kind, now->meta.link ? "kind (it is a link now)" : "kind (it was a link)");
+	note(list, d.kind, "kind");
 	note(list,
 	     !d.kind && (was->len != now->len ||
 	                 (was->len && memcmp(was->data, now->data, was->len) != 0)),
@@ -94,7 +94,7 @@ static int check_one(struct checked *k, const struct conf_place *place,
 	} else if (rc == SKP_ENO) {
 		drift = json_pack("[s]", "missing");
 	} else if (rc == SKP_EREFUSED) {
-		drift = json_pack("[s]", "kind (it is not that file now)");
+		drift = json_pack("[s]", "kind");
 	} else {
 		drift = json_array();
 		reason = c->host->text(c->host, c->host->message(c->host));

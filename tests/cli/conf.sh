@@ -189,7 +189,7 @@ t_file_and_folder_of_one_name() {
 	git sk conf backup x/y >/dev/null
 	eq "$(git sk conf show x)" 1
 	code 1 git sk conf check
-	has "$W.out" "/r/x: kind (it is not that file now)"
+	has "$W.out" "/r/x: kind  (since"
 	code 13 git sk conf restore x
 	eq "$(cat x/y)" 2
 }
