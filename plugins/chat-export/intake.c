@@ -90,6 +90,20 @@ static int feed(struct chat_intake *x, int fd, struct chat_parser *parser, int *
 	return rc;
 }
 
+/* What the parser remembers is stored too: folders and branches may be named like secrets. */
+static int set_state(struct chat_intake *x, const char *state)
+{
+	struct chat_buf clean = { 0 };
+	int rc = chat_redact_state(x->r, state, &clean);
+
+	if (!rc && strcmp(chat_buf_str(&clean), x->row->state) != 0) {
+		x->row->dirty = 1;
+		rc = chat_set(&x->row->state, chat_buf_str(&clean), clean.n) ? oom(x) : 0;
+	}
+	chat_buf_free(&clean);
+	return rc ? stop(x, rc) : 0;
+}
+
 /* One slice: everything that the rows say is true when it returns 0. */
 static int read_slice(struct chat_intake *x, int fd, XXH3_state_t *state, int final, int *end,
                       struct chat_error *err)
@@ -118,10 +132,10 @@ static int read_slice(struct chat_intake *x, int fd, XXH3_state_t *state, int fi
 		digest(state, x->row->hash);
 	else if (result.next > x->row->next)
 		x->row->hash[0] = '\0';
-	if (result.next > x->row->next || strcmp(result.state, x->row->state) != 0)
+	if (result.next > x->row->next)
 		x->row->dirty = 1;
 	x->row->next = result.next;
-	return chat_set(&x->row->state, result.state, strlen(result.state)) ? stop(x, oom(x)) : 0;
+	return set_state(x, result.state);
 }
 
 /* Everything of it was read: next time it costs one stat.  But for a last line that may be half

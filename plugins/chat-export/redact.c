@@ -4,40 +4,77 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <nettle/base64.h>
-#include <nettle/sha2.h>
-
-#define HASH_SHOWN 16 /* bytes of the SHA-256 of an image */
+#include "images.h"
 
 static int oom(struct chat_redactor *r)
 {
 	return r->host->error(r->host, SKP_EIO, "out of memory");
 }
 
-static int look(struct chat_redactor *r, const char *s, size_t n, struct skp_secret **found,
-                size_t *n_found)
+static int by_offset(const void *a, const void *b)
 {
+	const struct chat_find *x = a, *y = b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return x->n > y->n ? -1 : x->n < y->n;
+}
+
+static int note_find(struct chat_redactor *r, const char *rule, size_t at, size_t n)
+{
+	if (r->n_finds == r->cap_finds) {
+		size_t cap = r->cap_finds ? 2 * r->cap_finds : 16;
+		struct chat_find *grown = realloc(r->find, cap * sizeof *grown);
+
+		if (!grown)
+			return oom(r);
+		r->find = grown;
+		r->cap_finds = cap;
+	}
+	r->find[r->n_finds++] = (struct chat_find){ rule, at, n };
+	return 0;
+}
+
+static void forget(struct chat_redactor *r)
+{
+	r->host->release(r->host, r->found);
+	r->found = NULL;
+	r->n_found = r->n_finds = 0;
+}
+
+/* What has to go from a text: r->find, by place, until the next look.  *secrets of them are no
+ * images. */
+static int look(struct chat_redactor *r, const char *s, size_t n, size_t *secrets)
+{
+	struct chat_image image;
+	size_t at = 0, len;
 	char *out = NULL;
-	size_t len;
 	int rc;
 
-	rc = r->host->redact(r->host, s, n, &out, &len, found, n_found);
-	if (!rc)
-		r->host->release(r->host, out);
+	forget(r);
+	rc = r->host->redact(r->host, s, n, &out, &len, &r->found, &r->n_found);
+	if (rc)
+		return rc;
+	r->host->release(r->host, out);
+	for (size_t i = 0; !rc && i < r->n_found; i++)
+		rc = note_find(r, r->found[i].rule, r->found[i].offset, r->found[i].len);
+	for (; !rc && chat_image_within(s, n, &at, &image); at += image.data.n)
+		rc = note_find(r, NULL, at, image.data.n);
+	if (r->n_finds)
+		qsort(r->find, r->n_finds, sizeof *r->find, by_offset);
+	*secrets = r->n_found;
 	return rc;
 }
 
 int chat_redactor_init(struct skp_host *host, struct chat_redactor *out)
 {
-	struct skp_secret *found = NULL;
 	size_t n;
 
 	memset(out, 0, sizeof *out);
 	out->host = host;
-	if (look(out, "x", 1, &found, &n))
+	if (look(out, "x", 1, &n))
 		return host->error(host, SKP_EREFUSED, "no conversation is archived: %s",
 		                   host->message(host));
-	host->release(host, found);
 	if (!(host->features & SKP_CAN_REDACT))
 		return host->error(host, SKP_EREFUSED,
 		                   "no conversation is archived: this git-sk cannot look for "
@@ -50,27 +87,38 @@ void chat_redactor_free(struct chat_redactor *r)
 	chat_buf_free(&r->scratch);
 	chat_buf_free(&r->with);
 	free(r->span);
+	if (r->host)
+		forget(r);
+	free(r->find);
 	memset(r, 0, sizeof *r);
 }
 
 /* Adds s[0..n) to `out`, what was found between `at` and `at + n` of the text that was looked at
- * replaced. */
-static size_t replace(const struct skp_secret *found, size_t n_found, const char *s, size_t at,
-                      size_t n, struct chat_buf *out)
+ * replaced.  *images of it were images. */
+static size_t replace(const struct chat_redactor *r, const char *s, size_t at, size_t n,
+                      struct chat_buf *out, uint64_t *images)
 {
 	size_t done = 0, hits = 0;
 
-	for (size_t i = 0; i < n_found; i++) {
-		size_t begin = found[i].offset > at ? found[i].offset - at : 0;
-		size_t end = found[i].offset + found[i].len;
+	for (size_t i = 0; i < r->n_finds; i++) {
+		const struct chat_find *f = &r->find[i];
+		size_t begin = f->at > at ? f->at - at : 0;
+		size_t end = f->at + f->n;
 
 		if (end <= at || begin >= n)
 			continue;
 		end = end - at < n ? end - at : n;
+		if (end <= done)
+			continue;
 		if (begin < done)
 			begin = done;
 		(void)chat_buf_add(out, s + done, begin - done);
-		(void)chat_buf_addf(out, "[REDACTED:%s]", found[i].rule);
+		if (f->rule) {
+			(void)chat_buf_addf(out, "[REDACTED:%s]", f->rule);
+		} else {
+			chat_image_note_of(s + begin, end - begin, out);
+			*images += 1;
+		}
 		done = end;
 		hits++;
 	}
@@ -80,18 +128,31 @@ static size_t replace(const struct skp_secret *found, size_t n_found, const char
 
 int chat_redact_text(struct chat_redactor *r, const char *s, size_t n, struct chat_buf *out)
 {
-	struct skp_secret *found = NULL;
-	size_t n_found = 0;
-	int rc = n ? look(r, s, n, &found, &n_found) : 0;
+	uint64_t images = 0; /* they were counted with their unit */
+	size_t secrets;
+	int rc = n ? look(r, s, n, &secrets) : 0;
 
-	if (!rc) {
-		(void)replace(found, n_found, s, 0, n, out);
-		if (chat_buf_ok(out))
-			rc = oom(r);
+	if (rc || !n)
+		return rc;
+	(void)replace(r, s, 0, n, out, &images);
+	return chat_buf_ok(out) ? oom(r) : 0;
+}
+
+int chat_redact_state(struct chat_redactor *r, const char *state, struct chat_buf *out)
+{
+	int rc = 0;
+
+	for (const char *p = state; !rc && *p;) {
+		size_t n = strcspn(p, "\t"), key = strcspn(p, "=\t");
+
+		key += key < n;
+		(void)chat_buf_add(out, p, key);
+		rc = chat_redact_text(r, p + key, n - key, out);
+		if (p[n])
+			(void)chat_buf_addc(out, '\t');
+		p += n + (p[n] != '\0');
 	}
-	if (n && !rc)
-		r->host->release(r->host, found);
-	return rc;
+	return rc ? rc : chat_buf_ok(out) ? oom(r) : 0;
 }
 
 /* Units */
@@ -124,7 +185,7 @@ static int apply(void *arg, struct chat_text text, struct chat_text *with)
 	if (i >= r->n_spans || r->span[i].n != text.n)
 		return r->host->error(r->host, SKP_EIO, "a log changed while it was read");
 	chat_buf_clear(&r->with);
-	if (!replace(r->found, r->n_found, text.s, r->span[i].at, text.n, &r->with))
+	if (!replace(r, text.s, r->span[i].at, text.n, &r->with, &r->images))
 		return 0;
 	if (chat_buf_ok(&r->with))
 		return oom(r);
@@ -132,57 +193,12 @@ static int apply(void *arg, struct chat_text text, struct chat_text *with)
 	return 0;
 }
 
-/* SHA-256 of what base64 stands for; 0 when it is none. */
-static int hash_image(const char *s, size_t n, char out[2 * HASH_SHOWN + 1], uint64_t *bytes)
-{
-	struct base64_decode_ctx decode;
-	struct sha256_ctx sha;
-	uint8_t piece[3072], digest[HASH_SHOWN];
-
-	base64_decode_init(&decode);
-	sha256_init(&sha);
-	*bytes = 0;
-	while (n) {
-		size_t take = n < 4000 ? n : 4000, len = sizeof piece;
-
-		if (!base64_decode_update(&decode, &len, piece, take, s))
-			return 0;
-		sha256_update(&sha, len, piece);
-		*bytes += len;
-		s += take;
-		n -= take;
-	}
-	sha256_digest(&sha, sizeof digest, digest);
-	for (size_t i = 0; i < sizeof digest; i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
-	return 1;
-}
-
 static int drop_image(void *arg, const struct chat_image *image, struct chat_text *with)
 {
 	struct chat_redactor *r = arg;
-	const char *data = image->data.s;
-	char hash[2 * HASH_SHOWN + 1];
-	size_t n = image->data.n;
-	uint64_t bytes = image->bytes;
-	const char *comma = n > 5 && memcmp(data, "data:", 5) == 0 ? memchr(data, ',', n) : NULL;
 
-	if (comma) {
-		n -= (size_t)(comma + 1 - data);
-		data = comma + 1;
-	}
 	chat_buf_clear(&r->with);
-	(void)chat_buf_adds(&r->with, "[image ");
-	for (size_t i = 0; i < image->mime.n && i < 60; i++) {
-		char c = image->mime.s[i];
-
-		(void)chat_buf_addc(&r->with, c > ' ' && c < 0x7f && c != '"' ? c : '_');
-	}
-	if (n && hash_image(data, n, hash, &bytes))
-		(void)chat_buf_addf(&r->with, ", %llu bytes, sha256 %s]", (unsigned long long)bytes,
-		                    hash);
-	else
-		(void)chat_buf_addf(&r->with, ", %llu bytes]", (unsigned long long)image->bytes);
+	chat_image_note(image, &r->with);
 	r->images++;
 	*with = (struct chat_text){ r->with.s, r->with.n };
 	return chat_buf_ok(&r->with) ? oom(r) : 0;
@@ -215,31 +231,25 @@ static int as_text(struct chat_redactor *r, const struct chat_unit *unit, struct
                    size_t *secrets)
 {
 	struct chat_buf plain = { 0 }, text = { 0 };
-	struct skp_secret *found = NULL;
 	const char *s = unit->raw.s;
-	size_t n = unit->raw.n, n_found = 0;
+	size_t n = unit->raw.n;
 	int rc = chat_unescape(s, n, &plain) ? oom(r) : 0;
 
 	if (!rc)
-		rc = look(r, chat_buf_str(&plain), plain.n, &found, &n_found);
-	if (!rc && n_found)
+		rc = look(r, chat_buf_str(&plain), plain.n, secrets);
+	if (!rc && *secrets)
 		s = plain.s, n = plain.n;
-	if (!rc && !n_found) {
-		r->host->release(r->host, found);
-		rc = look(r, s, n, &found, &n_found);
-	}
+	else if (!rc)
+		rc = look(r, s, n, secrets);
 	if (!rc) {
-		(void)replace(found, n_found, s, 0, n, &text);
+		(void)replace(r, s, 0, n, &text, &r->images);
 		(void)chat_buf_addc(line, '{');
 		(void)chat_buf_field(line, "text", chat_buf_str(&text), text.n);
 		(void)chat_buf_addc(line, '}');
-		*secrets = n_found;
-		r->secrets += n_found;
+		r->secrets += *secrets;
 		if (chat_buf_ok(&text) || chat_buf_ok(line))
 			rc = oom(r);
 	}
-	if (!rc)
-		r->host->release(r->host, found);
 	chat_buf_free(&plain);
 	chat_buf_free(&text);
 	return rc;
@@ -273,7 +283,6 @@ static int rewrite(struct chat_redactor *r, const struct chat_unit *unit, struct
 int chat_redact_unit(struct chat_redactor *r, const struct chat_unit *unit, struct chat_buf *line,
                      size_t *secrets)
 {
-	struct skp_secret *found = NULL;
 	uint64_t images = r->images;
 	int rc;
 
@@ -290,18 +299,12 @@ int chat_redact_unit(struct chat_redactor *r, const struct chat_unit *unit, stru
 	r->n_spans = 0;
 	rc = rewrite(r, unit, line, collect);
 	if (!rc)
-		rc = look(r, chat_buf_str(&r->scratch), r->scratch.n, &found, secrets);
-	if (rc)
+		rc = look(r, chat_buf_str(&r->scratch), r->scratch.n, secrets);
+	if (rc || !r->n_finds)
 		return rc;
-	if (*secrets) {
-		r->found = found;
-		r->n_found = *secrets;
-		r->next = 0;
-		r->images = images;
-		r->secrets += *secrets;
-		chat_buf_clear(line);
-		rc = rewrite(r, unit, line, apply);
-	}
-	r->host->release(r->host, found);
-	return rc;
+	r->next = 0;
+	r->images = images;
+	r->secrets += *secrets;
+	chat_buf_clear(line);
+	return rewrite(r, unit, line, apply);
 }

@@ -14,6 +14,11 @@ struct chat_span { /* of the scratch: one string of a unit */
 	size_t at, n;
 };
 
+struct chat_find {        /* that has to go */
+	const char *rule; /* the host's; NULL: an image */
+	size_t at, n;
+};
+
 struct chat_redactor {
 	struct skp_host *host;
 	uint64_t secrets, images; /* so many were replaced */
@@ -21,8 +26,10 @@ struct chat_redactor {
 	struct chat_span *span;
 	size_t n_spans, cap_spans, next;
 	struct chat_buf with;
-	const struct skp_secret *found; /* second pass */
+	struct skp_secret *found; /* of the last look, the host's */
 	size_t n_found;
+	struct chat_find *find; /* the same with images, by place */
+	size_t n_finds, cap_finds;
 };
 
 /* SKP_EREFUSED: this host has no rules, or they cannot be loaded. */
@@ -36,6 +43,9 @@ int chat_redact_unit(struct chat_redactor *r, const struct chat_unit *unit, stru
                      size_t *secrets);
 /* A decoded text, to the end of `out`. */
 int chat_redact_text(struct chat_redactor *r, const char *s, size_t n, struct chat_buf *out);
+
+/* The same with the values of a parser's state ("KEY=VALUE", apart by tabs). */
+int chat_redact_state(struct chat_redactor *r, const char *state, struct chat_buf *out);
 
 /* Text that should have been JSON may hide a secret behind its escapes: as it would be decoded. */
 int chat_unescape(const char *s, size_t n, struct chat_buf *out);

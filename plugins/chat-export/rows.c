@@ -177,11 +177,23 @@ static int room(void *list, size_t n, size_t *cap, size_t size)
 	return 0;
 }
 
+void chat_hidden_path(const char *path, char out[CHAT_HIDDEN])
+{
+	XXH128_hash_t h = XXH3_128bits(path, strlen(path));
+
+	(void)snprintf(out, CHAT_HIDDEN, "hidden:%016llx%016llx", (unsigned long long)h.high64,
+	               (unsigned long long)h.low64);
+}
+
 struct chat_read *chat_rows_read(const struct chat_rows *rows, const char *path)
 {
+	char hidden[CHAT_HIDDEN];
 	size_t i;
 
-	return chat_map_get(&rows->by_path, path, &i) ? &rows->read[i] : NULL;
+	if (chat_map_get(&rows->by_path, path, &i))
+		return &rows->read[i];
+	chat_hidden_path(path, hidden);
+	return chat_map_get(&rows->by_path, hidden, &i) ? &rows->read[i] : NULL;
 }
 
 struct chat_session *chat_rows_session(const struct chat_rows *rows, const char *name)

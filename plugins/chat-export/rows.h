@@ -75,7 +75,12 @@ int chat_rows_load_sessions(struct chat_rows *rows, const char *month, const cha
 int chat_rows_save_reads(const struct chat_rows *rows, const char *month, struct chat_buf *out);
 int chat_rows_save_sessions(const struct chat_rows *rows, const char *month, struct chat_buf *out);
 
-/* NULL: none.  Pointers hold until the next one is added. */
+/* What stands in a row for a path that has a secret in it. */
+#define CHAT_HIDDEN 40
+void chat_hidden_path(const char *path, char out[CHAT_HIDDEN]);
+
+/* NULL: none.  Pointers hold until the next one is added.  Of a read: by its path, hidden or not.
+ */
 struct chat_read *chat_rows_read(const struct chat_rows *rows, const char *path);
 struct chat_session *chat_rows_session(const struct chat_rows *rows, const char *name);
 int chat_rows_add_read(struct chat_rows *rows, const char *path, const char *name,

@@ -162,25 +162,40 @@ static int newer(const void *a, const void *b)
 	return older(b, a);
 }
 
+/* A file may be named like a secret: then its row has a hash for a path, and its logs are named
+ * without it. */
 static int new_row(struct run *run, const struct chat_source *src, struct chat_read **out)
 {
-	const char *base = strrchr(src->path, '/');
-	struct chat_buf name = { 0 };
-	char day[CHAT_DAY];
-	int rc;
+	const char *base = strrchr(src->path, '/'), *path = src->path;
+	struct chat_buf name = { 0 }, clean = { 0 };
+	char day[CHAT_DAY], hidden[CHAT_HIDDEN];
+	int rc = chat_redact_text(&run->r, path, strlen(path), &clean);
 
+	if (!rc && strcmp(chat_buf_str(&clean), path) != 0) {
+		chat_hidden_path(path, hidden);
+		path = hidden;
+	}
+	chat_buf_clear(&clean);
 	base = *src->session ? src->session : base ? base + 1 : src->path;
-	rc = chat_log_name(src->tool, base, strlen(base), &name);
+	if (!rc)
+		rc = chat_redact_text(&run->r, base, strlen(base), &clean);
+	if (rc)
+		goto out;
+	rc = chat_log_name(src->tool, chat_buf_str(&clean), clean.n, &name);
 	if (!rc)
 		rc = chat_buf_addf(&name, "_%08x",
 		                   (unsigned)XXH3_64bits(src->path, strlen(src->path)));
 	chat_day(run->s->host->now(run->s->host) * 1000, day);
 	if (!rc)
-		rc = chat_rows_add_read(&run->a.rows, src->path, name.s, day, out);
+		rc = chat_rows_add_read(&run->a.rows, path, name.s, day, out);
 	if (!rc)
 		(*out)->tool = src->tool;
+	else
+		rc = oom(run->s->host);
+out:
+	chat_buf_free(&clean);
 	chat_buf_free(&name);
-	return rc ? oom(run->s->host) : 0;
+	return rc;
 }
 
 /* A trouble with the source is remarked and no failure. */

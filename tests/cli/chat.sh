@@ -278,6 +278,33 @@ t_secrets_and_images_never_get_in() {
 	eq "$(field records)" 0 "records of a second sync"
 }
 
+t_secrets_in_names_and_images_in_text() {
+	begin "logs = $W/own.log"
+	img=data:image/png\;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==
+	# a folder and a branch, which the parser remembers, and a log
+	CWD="$R/sub-$TOKEN" said $S1 2026-11-20T10:00:00.000Z user u1 "" one | sed "s/\"main\"/\"b-$TOKEN\"/" >"$CLAUDE/$S1.jsonl"
+	said "S-$TOKEN" 2026-11-20T10:00:01.000Z user u2 "" "![x]($img) is it" >"$CLAUDE/$TOKEN.jsonl"
+	printf '[2026-11-20 10:00:00] User: see %s now\n' "$img" >"$W/own.log"
+	mkdir -p .specstory/history
+	printf '_**User (2026-11-20 10:00:00Z)**_\n\n![a](%s)\n' "$img" >.specstory/history/2026-11-20_10-00-00Z-x.md
+	sync
+	eq "$(field images)" 3 "images"
+	objects >../objects
+	hasnt ../objects "$TOKEN"
+	hasnt ../objects "${img:30:30}"
+	logs log plain_ >../log
+	has ../log 'see [image image/png, 70 bytes, sha256 497790947d4666760ce38f3c00e852c7] now'
+	# it is known again, goes on, and is not taken in twice
+	sync
+	eq "$(field records)$(field logs)" "0" "records of a second sync"
+	printf '{"type":"user","uuid":"u9","parentUuid":"u1","sessionId":"%s","timestamp":"2026-11-20T10:00:09.000Z","message":{"role":"user","content":"more"}}\n' $S1 >>"$CLAUDE/$S1.jsonl"
+	said "S-$TOKEN" 2026-11-20T10:00:10.000Z user u3 "u2" "more" >>"$CLAUDE/$TOKEN.jsonl"
+	sync
+	eq "$(field records) $(field new_sessions)" "2 0"
+	objects >../objects
+	hasnt ../objects "$TOKEN"
+}
+
 t_without_rules_nothing_is_stored() {
 	begin
 	talk $S1 2026-11-20 >"$CLAUDE/$S1.jsonl"
