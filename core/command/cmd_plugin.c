@@ -50,7 +50,8 @@ static json_t *plugin_json(const struct sk_plugin_info *p)
 	o = sk_json_add(o, "space", sk_json_text(p->space));
 	o = sk_json_add(o, "private", json_boolean(p->flags & SKP_PRIVATE));
 	o = sk_json_add(o, "commands", command_names(p));
-	return sk_json_add(o, "events", event_names(p->events));
+	o = sk_json_add(o, "events", event_names(p->events));
+	return sk_json_add(o, "resting", event_names(p->resting));
 }
 
 static json_t *lines(const struct sk_strv *v)
@@ -87,6 +88,9 @@ static void print_one(const struct sk_plugin_info *p)
 	        sk_color(color[p->state]), states[p->state], sk_color_reset());
 	for (size_t i = 0; i < p->n_commands; i++)
 		sk_outf("%s%s", i ? ", " : "  git sk ", p->command[i].name);
+	if (p->resting)
+		sk_outf("  %s(%s)%s", sk_color(SK_DIM),
+		        p->events & ~p->resting ? "resting in part" : "resting", sk_color_reset());
 	sk_outf("\n");
 	if (p->reason)
 		sk_outf("    %s\n", p->reason);
@@ -243,8 +247,10 @@ int sk_cmd_plugin(struct sk_call *call)
 	if (!rc)
 		rc = sk_plugins_open(call->repo ? call->repo->config : user,
 		                     SK_PLUGINS_ALL | SK_PLUGINS_FRESH, &plugins);
-	if (!rc && call->repo)
+	if (!rc && call->repo) {
 		sk_plugins_mark(call->repo);
+		sk_plugins_rest(&plugins, call->repo);
+	}
 	if (!rc)
 		rc = lists ? list(call, &plugins) : show(call, &plugins);
 	sk_plugins_close(&plugins);

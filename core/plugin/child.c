@@ -59,6 +59,13 @@ int sk_report_add(const char *key, json_t *item)
 	return item && array && json_array_append_new(array, item) == 0 ? 0 : sk_error_oom();
 }
 
+char *sk_report_text(const char *key)
+{
+	json_t *value = json_object_get(report, key);
+
+	return value ? json_dumps(value, JSON_COMPACT) : NULL;
+}
+
 /* A file in memory that cannot grow; its offset is how much of it is used. */
 static int memory_file(const char *name, off_t size, int *out)
 {

@@ -125,11 +125,30 @@ static void keep_mark(const struct sk_repo *repo, const char *name, bool wanted)
 	sk_buf_free(&path);
 }
 
-/* The client leaves git's pre-commit alone when the guard has just made its backup, and post-commit
- * always; these files tell it that there is more to do. */
-static void keep_marks(const struct sk_repo *repo, uint32_t events)
+/* Each worktree has its own rests, and the marks are for all of them. */
+static bool has_linked(const struct sk_repo *repo)
 {
-	keep_mark(repo, "before-commit", events & SKP_BEFORE_COMMIT);
+	struct sk_buf path = SK_BUF_INIT;
+	bool linked =
+	        sk_buf_addf(&path, "%s/worktrees", repo->commondir) != 0 || sk_exists(path.ptr);
+
+	sk_buf_free(&path);
+	return linked;
+}
+
+/* The client leaves git's pre-commit alone when the guard has just made its backup, and post-commit
+ * always; these files tell it that there is more to do.  Where a plugin rests there is not: the
+ * guard's backup, without which pre-commit is not left alone, has looked whether it still does. */
+static void keep_marks(const struct sk_repo *repo, const struct sk_plugins *p)
+{
+	bool linked = has_linked(repo);
+	uint32_t events = 0, awake = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		events |= p->item[i].events;
+		awake |= p->item[i].events & ~(linked ? 0 : p->item[i].resting);
+	}
+	keep_mark(repo, "before-commit", awake & SKP_BEFORE_COMMIT);
 	keep_mark(repo, "after-commit", events & SKP_AFTER_COMMIT);
 }
 
@@ -173,13 +192,14 @@ static int work(void *ctx)
 	(void)setenv(WITHIN, "1", 1);
 	sk_host_init(&host, part->info, plugin, part->repo, part->repo->config);
 	host.event = e.kind;
-	return plugin->event(&host.pub, &e);
+	rc = plugin->event(&host.pub, &e);
+	if (!rc)
+		sk_rest_keep(&host);
+	return rc;
 }
 
-static void take_array(json_t *o, const char *key, json_t **into)
+static void take_list(json_t *list, json_t **into)
 {
-	json_t *list = json_object_get(o, key);
-
 	if (!json_is_array(list))
 		return;
 	if (!*into)
@@ -216,8 +236,8 @@ static void take_result(struct sk_child *child, const struct part *part,
 		return;
 	}
 	if (out) {
-		take_array(o, "findings", &out->findings);
-		take_array(o, "checks", &out->checks);
+		take_list(json_object_get(o, "findings"), &out->findings);
+		take_list(json_object_get(o, "checks"), &out->checks);
 	}
 	rc = (int)json_integer_value(json_object_get(o, "code"));
 	message = json_string_value(json_object_get(o, "message"));
@@ -243,7 +263,7 @@ static void run_all(struct sk_repo *repo, const struct sk_plugins *p,
 	for (size_t i = 0; part && child && i < p->n; i++) {
 		const struct sk_plugin_info *info = &p->item[i];
 
-		if (!(info->events & event->kind) ||
+		if (!(info->events & ~info->resting & event->kind) ||
 		    (sk_plugin_self && strcmp(sk_plugin_self, info->name) == 0))
 			continue;
 		part[n] = (struct part){ info, repo, event, head };
@@ -278,11 +298,15 @@ bool sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 		sk_warn("no plugin takes part in '%s': %s", sk_plugin_event_name(event->kind),
 		        sk_error_message());
 	} else {
-		for (size_t i = 0; i < p.n; i++)
-			all |= p.item[i].events;
+		sk_plugins_rest(&p, repo);
+		for (size_t i = 0; i < p.n; i++) {
+			all |= p.item[i].events & ~p.item[i].resting;
+			if (out && (p.item[i].resting & event->kind & SKP_HEALTH))
+				take_list(p.item[i].told, &out->checks);
+		}
 		if (repo->enabled) {
 			tell_refused(repo, &p);
-			keep_marks(repo, all);
+			keep_marks(repo, &p);
 		}
 		if (all & event->kind)
 			run_all(repo, &p, event, out);
@@ -297,14 +321,12 @@ bool sk_plugins_event(struct sk_repo *repo, const struct sk_plugin_event *event,
 void sk_plugins_mark(struct sk_repo *repo)
 {
 	struct sk_plugins p = { 0 };
-	uint32_t all = 0;
 
 	if (!sk_plugin_io || !repo->enabled || sk_plugin_in_event || getenv(WITHIN))
 		return;
 	if (sk_plugins_open(repo->config, 0, &p) == 0) {
-		for (size_t i = 0; i < p.n; i++)
-			all |= p.item[i].events;
-		keep_marks(repo, all);
+		sk_plugins_rest(&p, repo);
+		keep_marks(repo, &p);
 	}
 	sk_plugins_close(&p);
 	sk_error_clear();

@@ -129,10 +129,12 @@ int sk_plugin_run(const struct sk_plugin_info *info, struct sk_repo *repo,
 	int rc;
 
 	sk_plugin_io->out_flush();
+	sk_rest_end(repo, info);
 	rc = sk_child_start(&child);
 	if (rc)
 		return rc;
 	sk_children_wait(&child, 1);
+	sk_rest_end(repo, info); /* an event that was under way did not know of all it did */
 	rc = sk_child_result(&child, &o, &said);
 	if (rc)
 		return rc;

@@ -201,8 +201,17 @@ static int check(struct skp_host *pub, const char *name, uint32_t status, const 
 	return sk_report_add("checks", o);
 }
 
+static int rest(struct skp_host *pub, uint32_t events, int64_t until, const char *const *paths)
+{
+	struct sk_host *h = sk_host_of(pub);
+	int rc = sk_host_needs_repo(h);
+
+	return rc ? rc : sk_rest_begin(h, events, until, paths);
+}
+
 void sk_host_world(struct skp_host *pub)
 {
+	pub->rest = rest;
 	pub->folder = folder;
 	pub->lock = lock;
 	pub->unlock = unlock;

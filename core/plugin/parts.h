@@ -52,6 +52,8 @@ int sk_child_result(struct sk_child *child, json_t **out, struct sk_buf *said);
 /* In the child: adds to an array of the report, or sets a value.  The reference is taken. */
 int sk_report_add(const char *array, json_t *item);
 int sk_report_set(const char *key, json_t *value);
+/* In the child: what was reported there, as one line; NULL: nothing.  To be freed. */
+char *sk_report_text(const char *key);
 /* In the child: milliseconds until it is ended; -1: never. */
 int64_t sk_child_time_left(void);
 
@@ -89,7 +91,11 @@ struct sk_host {
 	const struct sk_plugin *plugin;
 	struct sk_repo *repo; /* NULL: none */
 	const struct sk_config *config;
-	uint32_t event; /* 0: a command */
+	uint32_t event;     /* 0: a command */
+	struct sk_buf rest; /* rest.c: prints of the paths of host->rest */
+	uint32_t rest_events;
+	int64_t rest_until;
+	bool rest_fresh; /* one of them has only just changed */
 	bool quiet;
 	char *head;
 };
@@ -116,6 +122,20 @@ static inline void sk_oid_in(const struct skp_oid *from, struct sk_oid *to)
 {
 	memcpy(to->id, from->id, SK_OID_RAW);
 }
+
+/* rest.c: plugins that said that they have nothing to do for now. */
+
+/* In an event's child, host->rest: takes the prints; no events take the last one back. */
+int sk_rest_begin(struct sk_host *host, uint32_t events, int64_t until, const char *const *paths);
+/* There, when the call ended well: from now on it rests.  That it cannot be kept is no error. */
+void sk_rest_keep(struct sk_host *host);
+/* The events that it need not be called for; what it would tell the health check goes to `checks`
+ * (a new reference; may be NULL) when that is among them.  Once they do not hold any more they are
+ * forgotten. */
+uint32_t sk_rest_events(const struct sk_repo *repo, const struct sk_plugin_info *info,
+                        json_t **checks);
+/* Ends it in all worktrees, and what is being said in events that run now. */
+void sk_rest_end(const struct sk_repo *repo, const struct sk_plugin_info *info);
 
 /* event.c */
 extern bool sk_plugin_in_event;    /* in a child that runs an event: it causes no further ones */

@@ -55,6 +55,8 @@ struct sk_plugin_info {
 	json_t *manifest;
 	const char *version, *summary, *space;
 	uint32_t flags, events;
+	uint32_t resting; /* of `events`: those that have nothing for it here: sk_plugins_rest */
+	json_t *told;     /* then: what it tells the health check, or NULL */
 	struct skp_command *command; /* ends with name NULL; `run` is always NULL */
 	size_t n_commands;
 };
@@ -76,6 +78,8 @@ enum {
 /* All that can be known without loading anything that is known already. */
 int sk_plugins_open(const struct sk_config *config, unsigned flags, struct sk_plugins *out);
 void sk_plugins_close(struct sk_plugins *plugins);
+/* Fills `resting` of each: host->rest.  Some lstat for each plugin that rests. */
+void sk_plugins_rest(struct sk_plugins *plugins, const struct sk_repo *repo);
 const struct sk_plugin_info *sk_plugins_find(const struct sk_plugins *plugins, const char *name);
 /* The loaded plugin that has this command, or NULL. */
 const struct sk_plugin_info *sk_plugins_command(const struct sk_plugins *plugins, const char *name,
@@ -124,7 +128,8 @@ const char *sk_plugin_event_name(uint32_t kind);
  * a day "prune".  Called as often as one likes. */
 void sk_plugins_cycle(struct sk_repo *repo);
 /* What the client of hooks/ goes by, COMMONDIR/sk/before-commit and after-commit: there while a
- * plugin takes part in these.  Each event sees to that; this is for when there was none. */
+ * plugin takes part in these and does not rest.  Each event sees to that; this is for when there
+ * was none. */
 void sk_plugins_mark(struct sk_repo *repo);
 /* Whether any plugin takes part in it here, or may do so.  Starts no process. */
 bool sk_plugins_want(struct sk_repo *repo, uint32_t kind);

@@ -27,6 +27,9 @@ static void drop_manifest(struct sk_plugin_info *info)
 		free_command(&info->command[i]);
 	free(info->command);
 	json_decref(info->manifest);
+	json_decref(info->told);
+	info->told = NULL;
+	info->resting = 0;
 	info->command = NULL;
 	info->manifest = NULL;
 	info->n_commands = 0;

@@ -144,7 +144,11 @@ int chat_on_cycle(struct skp_host *host, const struct skp_event *event)
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	s.deadline_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + most;
 	s.wait_ms = event->kind == SKP_CYCLE ? 2000 : 100;
-	rc = chat_sync(&s);
+	rc = chat_rest(host, SKP_BEFORE_COMMIT | SKP_CYCLE);
+	if (!rc)
+		rc = chat_sync(&s);
+	if (rc || s.sources || s.left)
+		(void)chat_wake(host);
 	if (!rc || rc == SKP_EPARTIAL) {
 		tell_room(host, &s);
 		if (rc)

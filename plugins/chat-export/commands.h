@@ -19,6 +19,10 @@ int chat_cmd_purge(struct skp_host *host, const struct skp_call *call);
 int chat_on_cycle(struct skp_host *host, const struct skp_event *event);
 int chat_on_health(struct skp_host *host);
 int chat_on_prune(struct skp_host *host, const struct skp_event *event);
+/* That these events have nothing for us until a tool begins a log, before looking whether none has;
+ * and that one has. */
+int chat_rest(struct skp_host *host, uint32_t events);
+int chat_wake(struct skp_host *host);
 
 /* What several of them need. */
 

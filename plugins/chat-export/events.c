@@ -108,8 +108,10 @@ int chat_on_health(struct skp_host *host)
 	struct chat_redactor r;
 	struct chat_archive a;
 	uint64_t max = 0;
-	int rc = chat_archive_open(host, CHAT_READS | CHAT_SESSIONS, &a);
+	int rc = chat_rest(host, SKP_BEFORE_COMMIT | SKP_CYCLE | SKP_HEALTH);
 
+	if (!rc)
+		rc = chat_archive_open(host, CHAT_READS | CHAT_SESSIONS, &a);
 	if (rc)
 		return rc;
 	h.cleanup_ms = cleanup_ms();
@@ -118,6 +120,8 @@ int chat_on_health(struct skp_host *host)
 		rc = chat_max_size(host, &max);
 	if (!rc)
 		rc = chat_survey(host, &a, look_at, &h);
+	if (!rc && (h.logs || a.rows.n_sessions))
+		rc = chat_wake(host);
 	if (!rc && chat_redactor_init(host, &r))
 		rc = host->check(host, "conversations", SKP_STATUS_WARN, host->message(host));
 	else if (!rc) {

@@ -22,6 +22,8 @@ int cmd_history(struct skp_host *host, const struct skp_call *call);
 /* The events. */
 int gate_commit(struct skp_host *host, const struct skp_event *event);
 int health_check(struct skp_host *host);
+/* Whether there are no flags at all, so that events have nothing for us until there are. */
+int rest_try(struct skp_host *host, const struct skp_event *event, int *rests);
 
 /* A value of the flag as JSON has it; a new reference, or NULL when it cannot be said. */
 json_t *value_json(enum flag_type type, const char *text);

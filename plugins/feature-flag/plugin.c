@@ -52,6 +52,10 @@ static int flag(struct skp_host *host, const struct skp_call *call)
 
 static int event(struct skp_host *host, const struct skp_event *e)
 {
+	int rests, rc = rest_try(host, e, &rests);
+
+	if (rc || rests)
+		return rc;
 	return e->kind == SKP_BEFORE_COMMIT ? gate_commit(host, e) : health_check(host);
 }
 

@@ -491,6 +491,22 @@ struct skp_host {
 	int (*check)(struct skp_host *host, const char *name, uint32_t status, const char *detail);
 
 	void (*release)(struct skp_host *host, void *memory); /* NULL is fine */
+
+	/* In an event: "these events (ORed; 0 takes it back) have nothing for me in this worktree",
+	 * so that the host does not even start the plugin for them.  It holds when the call ends
+	 * well, until a command of the plugin is run in the repository, a setting or the plugin's
+	 * file changes, `until` comes (0: a day; never longer than that), or one of `paths`
+	 * (NULL-terminated, at most 100; may be NULL) is not any more what it was when this was
+	 * called: there or not, its kind, mode, inode, size or times, by lstat.  Relative ones are
+	 * below the working tree, and "." is its top; "$NAME" is the value of that variable.
+	 *
+	 * So call it before you look, and take it back if there is something for you.  What comes
+	 * and is gone again between two events leaves the path as it was: where that counts, name
+	 * the folder too, whose times tell.  A path that changed in the last moments makes the rest
+	 * void: the next event is yours again.  With SKP_HEALTH in `events`, which counts in that
+	 * event only, the host repeats what was told to host->check. */
+	int (*rest)(struct skp_host *host, uint32_t events, int64_t until,
+	            const char *const *paths);
 };
 
 /* Whether the host at run time has that function: for those newer than minor version 0. */
