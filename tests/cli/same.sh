@@ -7,7 +7,7 @@ same=${SK_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd -P)}/tests/same
 # compare SCRIPT: without the service, and with it when there is time
 compare() {
 	command -v python3 >/dev/null || skip "no python3"
-	export TMPDIR=$W
+	export TMPDIR=/tmp PYTHONDONTWRITEBYTECODE=1
 	# hundreds of repositories: in memory where there is room, and a socket's path is short
 	[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 	python3 "$same/same.py" "$1"
