@@ -190,6 +190,10 @@ int conf_watch(struct conf *c);
 /* Backs up what changed among the watched. */
 int conf_watch_run(struct conf *c, int64_t wait_ms);
 int conf_watch_patterns(struct conf *c, struct conf_paths *out);
+/* That these events have nothing for us as long as nothing is watched, before looking whether so it
+ * is; and that it is not so. */
+int conf_rest(struct conf *c, uint32_t events);
+int conf_wake(struct conf *c);
 
 /* command.c: programs that look at a file.  No shell: words with quotes, and `{}` is the path. */
 

@@ -91,10 +91,14 @@ static int health(struct conf *c)
 	struct conf_paths patterns = { 0 };
 	char text[128];
 	size_t n = 0;
-	int rc = conf_known(c, &known, &n);
+	int rc = conf_rest(c, SKP_AFTER_BACKUP | SKP_CYCLE | SKP_HEALTH);
 
 	if (!rc)
+		rc = conf_known(c, &known, &n);
+	if (!rc)
 		rc = conf_watch_patterns(c, &patterns);
+	if (!rc && (n || patterns.n))
+		rc = conf_wake(c);
 	if (rc)
 		return rc;
 	(void)snprintf(text, sizeof text, "%zu files backed up, %zu watched patterns", n,
@@ -114,6 +118,9 @@ static int event(struct skp_host *host, const struct skp_event *event)
 		return health(&c);
 	if (event->kind == SKP_PRUNE)
 		return conf_prune(&c, event->dry_run);
+	rc = conf_rest(&c, SKP_AFTER_BACKUP | SKP_CYCLE);
+	if (rc)
+		return rc;
 	conf_sweep(&c);
 	return conf_watch_run(&c, EVENT_WAIT_MS);
 }

@@ -354,6 +354,31 @@ static void write_seen(struct conf *c, const struct seen_list *list)
 	free(path);
 }
 
+/* Rest: by the record's ref, loose or packed; what changes it is a command of ours, or git. */
+
+int conf_rest(struct conf *c, uint32_t events)
+{
+	char *ref = NULL, *packed = NULL;
+	const char *paths[3] = { NULL };
+	int rc = 0;
+
+	if (asprintf(&ref, "%s/refs/sk/conf/" RECORD, c->host->commondir) < 0 ||
+	    asprintf(&packed, "%s/packed-refs", c->host->commondir) < 0)
+		rc = conf_oom(c);
+	paths[0] = ref;
+	paths[1] = packed;
+	if (!rc)
+		rc = c->host->rest(c->host, events, 0, paths);
+	free(ref);
+	free(packed);
+	return rc;
+}
+
+int conf_wake(struct conf *c)
+{
+	return c->host->rest(c->host, 0, 0, NULL);
+}
+
 /* The round */
 
 struct round {
@@ -442,6 +467,8 @@ int conf_watch_run(struct conf *c, int64_t wait_ms)
 	bool whole = true;
 	int rc = conf_watch_patterns(c, &patterns);
 
+	if (!rc && patterns.n)
+		rc = conf_wake(c);
 	for (size_t i = 0; !rc && i < patterns.n; i++)
 		rc = conf_glob(c, patterns.item[i], &files);
 	if (!rc && files.n)
