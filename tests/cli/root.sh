@@ -55,7 +55,7 @@ all() {
 	echo "$as $RANDOM" >>"$W/u/r/a.txt"
 	$as git sk rollback -q --yes --staged latest >/dev/null
 	$as git sk undo -q --yes >/dev/null
-	$as git sk restore -q --yes -- a.txt >/dev/null || true
+	$as git sk restore -q -- a.txt >/dev/null
 	$as git sk flag set new_payment true >/dev/null
 	$as git sk flag set new_payment false >/dev/null
 	$as git sk conf backup "$W/u/conf.json" >/dev/null
