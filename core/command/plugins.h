@@ -8,8 +8,8 @@
 void sk_plugin_commands_begin(void);
 /* A plugin's command of that name, enabled where we stand, or NULL.  It stays until the end. */
 const struct sk_command *sk_plugin_command_find(const char *name);
-/* For the name of no command: SK_EUSAGE, with a message that names a plugin which is enabled and left
- * out, and why, when there is one. */
+/* For the name of no command: SK_EUSAGE, with a message that names a plugin which is enabled and
+ * left out, and why, when there is one. */
 int sk_plugin_command_unknown(const char *name);
 /* All of them; ends with name NULL, never NULL. */
 const struct sk_command *sk_plugin_commands(void);
