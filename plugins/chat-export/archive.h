@@ -5,9 +5,10 @@
  * cleaned log of one session on that day index/sessions/2026-11                rows.h
  *   index/reads/2026-11
  *   index/days                            "2026-11-23 BYTES-OF-RAW BYTES-OF-LOG", a line each
- *   index/purged                          "s HASH" of sessions, "l HASH" of raw lines: see purge.c
- *   index/worktrees                       folders that are or were worktrees of the repository
- *   index/dropped                         "raw 2026-10-01": days whose raw or both logs went
+ *   index/purged                          "s HASH" of sessions, "l HASH" of raw lines, "d
+ * 2026-11-01": days before index/worktrees                       folders that are or were worktrees
+ * of the repository index/dropped                         "raw 2026-10-01": days whose raw or both
+ * logs went
  *
  * Days are those of the local calendar.  A raw log never goes back in time: a line that is dated
  * before its predecessor stays with it, so that the lines of a source are numbered without gaps.
@@ -103,6 +104,12 @@ int chat_archive_replace(struct chat_archive *a, const char *day, const char *ki
 /* Hash lines of index/purged. */
 int chat_purged_has(const struct chat_archive *a, char kind, const char *hash);
 int chat_purged_add(struct chat_archive *a, char kind, const char *hash);
+/* Days before one: nothing that was said on them is archived again.  `out`: "" when none were
+ * purged. */
+int chat_purged_days(struct chat_archive *a, const char *before);
+void chat_purged_before(const struct chat_archive *a, char out[CHAT_DAY]);
+/* What stands in the place of a raw line that was purged. */
+#define CHAT_PURGED_LINE "{\"purged\":true}"
 void chat_hash_line(const void *data, size_t len, char out[33]);
 
 #endif

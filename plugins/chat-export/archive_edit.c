@@ -114,3 +114,22 @@ int chat_purged_add(struct chat_archive *a, char kind, const char *hash)
 	a->lists_dirty = 1;
 	return chat_buf_addf(&a->purged, "%c %s\n", kind, hash) ? oom(a) : 0;
 }
+
+void chat_purged_before(const struct chat_archive *a, char out[CHAT_DAY])
+{
+	out[0] = '\0';
+	for (const char *p = chat_buf_str(&a->purged); *p; p += strcspn(p, "\n") + 1) {
+		if (p[0] == 'd' && strcspn(p, "\n") == CHAT_DAY + 1 && strncmp(p + 2, out, 10) > 0)
+			(void)snprintf(out, CHAT_DAY, "%.10s", p + 2);
+		if (!strchr(p, '\n'))
+			break;
+	}
+}
+
+int chat_purged_days(struct chat_archive *a, const char *before)
+{
+	char was[CHAT_DAY];
+
+	chat_purged_before(a, was);
+	return strcmp(before, was) > 0 ? chat_purged_add(a, 'd', before) : 0;
+}

@@ -9,7 +9,7 @@
 #include "redact.h"
 
 #define WAIT_MS 20000
-#define PURGED "{\"purged\":true}"
+#define PURGED CHAT_PURGED_LINE
 #define MATCH_LIMIT 5000000u
 
 struct purge {
@@ -155,6 +155,31 @@ static int row_without(struct purge *p, struct chat_session *s, char **field)
 	return chat_set(field, "", 0) ? oom(p) : 0;
 }
 
+/* What a parser remembers of a source: without the values that match. */
+static int state_without(struct purge *p, struct chat_read *r)
+{
+	struct chat_buf kept = { 0 };
+	int rc = 0, any = 0;
+
+	for (const char *s = r->state; *s;) {
+		size_t n = strcspn(s, "\t"), key = strcspn(s, "=\t");
+		int hit = key < n && match(p, s + key + 1, n - key - 1);
+
+		any |= hit;
+		if (!hit)
+			(void)chat_buf_addf(&kept, "%s%.*s", kept.n ? "\t" : "", (int)n, s);
+		s += n + (s[n] != '\0');
+	}
+	if (chat_buf_ok(&kept))
+		rc = oom(p);
+	else if (any && !p->dry_run) {
+		r->dirty = 1;
+		rc = chat_set(&r->state, chat_buf_str(&kept), kept.n) ? oom(p) : 0;
+	}
+	chat_buf_free(&kept);
+	return rc;
+}
+
 static int purge_matches(struct purge *p, const char *pattern)
 {
 	PCRE2_UCHAR text[256];
@@ -191,6 +216,8 @@ static int purge_matches(struct purge *p, const char *pattern)
 		if (!rc)
 			rc = row_without(p, s, &s->cwd);
 	}
+	for (size_t i = 0; !rc && i < p->a->rows.n_reads; i++)
+		rc = state_without(p, &p->a->rows.read[i]);
 	return rc;
 }
 
@@ -293,12 +320,16 @@ static int purge_before(struct purge *p, int64_t when)
 	for (size_t i = 0; !rc && i < p->a->rows.n_sessions; i++) {
 		struct chat_session *s = &p->a->rows.session[i];
 
-		if (!s->n_days || strcmp(s->day[s->n_days - 1], limit) >= 0)
+		if (!s->n_days || strcmp(s->day[0], limit) >= 0)
 			continue;
-		p->sessions++;
-		s->gone = s->dirty = !p->dry_run;
+		if (strcmp(s->day[s->n_days - 1], limit) < 0) {
+			p->sessions++;
+			s->gone = s->dirty = !p->dry_run;
+		} else if (!p->dry_run) {
+			rc = chat_session_since(s, limit) ? oom(p) : 0;
+		}
 	}
-	return rc;
+	return rc || p->dry_run ? rc : chat_purged_days(p->a, limit);
 }
 
 static int confirmed(struct purge *p, const struct skp_call *call, const char *what)

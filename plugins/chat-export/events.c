@@ -172,6 +172,8 @@ static int drop_before(struct skp_host *host, struct chat_archive *a, const char
 		s->dirty |= s->gone;
 		n += (size_t)s->gone;
 	}
+	if (!rc && n && !dry_run) /* a log that is read again does not bring them back */
+		rc = chat_purged_days(a, limit);
 	if (!rc && n && !dry_run)
 		rc = chat_archive_commit(a);
 	if (!rc && n && !dry_run)

@@ -50,6 +50,8 @@ static void digest(const XXH3_state_t *state, char out[33])
 	               (unsigned long long)h.low64);
 }
 
+static void peek(struct chat_intake *x);
+
 static void begin_again(struct chat_intake *x)
 {
 	struct chat_read *row = x->row;
@@ -60,6 +62,10 @@ static void begin_again(struct chat_intake *x)
 	row->hash[0] = '\0';
 	row->state[0] = '\0';
 	row->dirty = 1;
+	if (x->src->kind == CHAT_LINES || *x->limit) {
+		row->time = CHAT_NO_TIME;
+		peek(x);
+	}
 }
 
 /* Feeds the parser from row->next on until the end, the deadline, or a slice that has units. */
@@ -323,8 +329,35 @@ static void peek(struct chat_intake *x)
 	static struct chat_result result;
 	struct chat_error ignored;
 
-	if (!x->row->lines && !x->row->next)
-		(void)chat_parse(x->src, &plan, &result, &ignored);
+	(void)chat_parse(x->src, &plan, &result, &ignored);
+}
+
+/* Units of a document of which something was said on days that were purged: a unit can be a whole
+ * conversation, whose first record tells nothing of the others. */
+
+static int find_old(void *arg, const struct chat_record *rec)
+{
+	struct chat_intake *x = arg;
+	char day[CHAT_DAY];
+	int was;
+
+	if (rec->time == CHAT_NO_TIME)
+		return 0;
+	chat_day(rec->time, day);
+	if (strcmp(day, x->limit) >= 0)
+		return 0;
+	return chat_seen_add(&x->old_units, rec->unit->number, &was) ? stop(x, oom(x)) : 0;
+}
+
+static int find_old_units(struct chat_intake *x, struct chat_error *err)
+{
+	struct chat_plan plan = { .final = 1,
+		                  .repo = x->src->kind == CHAT_DATABASE ? &x->where->repo : NULL,
+		                  .arg = x,
+		                  .record = find_old };
+	static struct chat_result result;
+
+	return *x->limit ? chat_parse(x->src, &plan, &result, err) : 0;
 }
 
 static int recall_raw(void *arg, const char *day, uint64_t last)
@@ -345,9 +378,11 @@ int chat_intake(struct chat_intake *x, struct chat_error *err)
 		return stop(x, rc);
 	if (x->row->lines && x->src->kind != CHAT_LINES && (rc = chat_archive_commit(x->a)))
 		return stop(x, rc); /* what is to be compared with has to be stored */
-	peek(x);
+	if (!x->row->lines && !x->row->next)
+		peek(x);
+	chat_purged_before(x->a, x->limit);
 	if (x->src->kind != CHAT_LINES)
-		return read_whole(x, err);
+		return (rc = find_old_units(x, err)) ? rc : read_whole(x, err);
 	rc = chat_open(x->src, &fd, err);
 	if (!rc)
 		rc = read_lines(x, fd, err);
@@ -364,6 +399,7 @@ void chat_intake_free(struct chat_intake *x)
 	}
 	free(x->known);
 	chat_seen_free(&x->raw_seen);
+	chat_seen_free(&x->old_units);
 	for (size_t i = 0; i < CHAT_SMALLS; i++) {
 		chat_buf_free(&x->small[i].from);
 		chat_buf_free(&x->small[i].to);

@@ -48,7 +48,10 @@ struct chat_intake {
 	struct chat_known *known;
 	size_t n_known;
 	struct chat_buf held, held_id;
-	int all; /* one of that id changed: all that follow are written */
+	char limit[CHAT_DAY];       /* days before it were purged; or "" */
+	struct chat_seen old_units; /* of a document: that have something of these days */
+	int old;                    /* the unit at hand has */
+	int all;                    /* one of that id changed: all that follow are written */
 };
 
 /* Reads what is new in `src`.  0 also when only part of it was read (deadline): row->size is 0
@@ -64,6 +67,7 @@ int chat_end_unit(struct chat_intake *x);
 
 /* intake_seen.c */
 int chat_seen_add(struct chat_seen *set, uint64_t hash, int *was);
+int chat_seen_has(const struct chat_seen *set, uint64_t hash);
 void chat_seen_free(struct chat_seen *seen);
 /* All raw lines of this source that are in the archive. */
 int chat_load_raw(struct chat_intake *x);

@@ -47,6 +47,11 @@ static int place(struct chat_intake *x, int64_t time)
 
 	if (x->placed || x->skip)
 		return 0;
+	if (x->old) { /* only what is new of it */
+		chat_buf_clear(&x->line);
+		if (chat_buf_adds(&x->line, CHAT_PURGED_LINE))
+			return stop(x, oom(x));
+	}
 	time = time_of(x, time);
 	chat_day(time > x->now_ms ? x->now_ms : time, day);
 	if (strcmp(day, row->day) < 0)
@@ -65,7 +70,7 @@ static int place(struct chat_intake *x, int64_t time)
 
 int chat_end_unit(struct chat_intake *x)
 {
-	int rc = x->line.n ? place(x, CHAT_NO_TIME) : 0;
+	int rc = x->line.n && !x->old ? place(x, CHAT_NO_TIME) : 0;
 
 	chat_buf_clear(&x->line);
 	return rc;
@@ -85,6 +90,7 @@ int chat_on_unit(void *arg, const struct chat_unit *unit)
 	if (rc)
 		return rc;
 	x->placed = 0;
+	x->old = chat_seen_has(&x->old_units, unit->number);
 	x->offset = unit->offset;
 	x->sync->damaged += unit->damage != CHAT_FINE && unit->damage != CHAT_NOT_JSON;
 	if (x->again && chat_seen_add(&x->raw_seen, XXH3_64bits(x->line.s, x->line.n), &was))
@@ -438,6 +444,14 @@ int chat_on_record(void *arg, const struct chat_record *rec)
 
 	if (x->skip)
 		return 0;
+	chat_day(time, day);
+	if (strcmp(day, x->limit) < 0) { /* purged */
+		x->skip = !x->placed && x->src->kind == CHAT_LINES;
+		x->old = 1;
+		if (rec->time == time)
+			x->row->time = time;
+		return 0;
+	}
 	if ((rc = session_of(x, rec, time, &s)))
 		return rc;
 	if (!s) {
@@ -452,7 +466,6 @@ int chat_on_record(void *arg, const struct chat_record *rec)
 		return rc;
 	if ((rc = take_text(x, rec, &whole)))
 		return rc;
-	chat_day(time, day);
 	rc = make_line(x, rec, time, whole);
 	if (!rc && x->again && ((rc = hold(x, s, rec, day, &was)) || was))
 		return rc;

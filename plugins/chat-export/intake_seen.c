@@ -40,6 +40,18 @@ int chat_seen_add(struct chat_seen *set, uint64_t hash, int *was)
 	return 0;
 }
 
+int chat_seen_has(const struct chat_seen *set, uint64_t hash)
+{
+	size_t at;
+
+	hash += !hash;
+	if (!set->slot)
+		return 0;
+	for (at = hash & set->mask; set->slot[at] && set->slot[at] != hash;)
+		at = (at + 1) & set->mask;
+	return set->slot[at] != 0;
+}
+
 static int see_raw(void *arg, uint64_t number, const char *s, size_t len)
 {
 	int was;

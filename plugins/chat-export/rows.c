@@ -289,6 +289,29 @@ int chat_session_day(struct chat_session *s, const char *day)
 	return 0;
 }
 
+int chat_session_since(struct chat_session *s, const char *day)
+{
+	struct tm tm = { .tm_isdst = -1 };
+	size_t n = 0;
+
+	while (n < s->n_days && strcmp(s->day[n], day) < 0)
+		n++;
+	memmove(s->day, s->day + n, (s->n_days - n) * sizeof *s->day);
+	s->n_days -= n;
+	if (sscanf(day, "%d-%d-%d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday) == 3) {
+		int64_t ms;
+
+		tm.tm_year -= 1900;
+		tm.tm_mon--;
+		ms = (int64_t)mktime(&tm) * 1000;
+		if (s->began < ms)
+			s->began = ms;
+	}
+	s->dirty = 1;
+	s->titled = 0;
+	return chat_set(&s->title, "", 0);
+}
+
 /* JSON lines */
 
 static const char *text_of(const json_t *o, const char *key)

@@ -90,6 +90,8 @@ int chat_rows_add_session(struct chat_rows *rows, const char *id, const char *na
 /* Changes the row: it belongs to that session, has that day... */
 int chat_read_joins(struct chat_read *read, const char *session);
 int chat_session_day(struct chat_session *session, const char *day);
+/* What was said before that day was taken away: its title may be of that, too. */
+int chat_session_since(struct chat_session *session, const char *day);
 /* Replaces a string of a row. */
 int chat_set(char **field, const char *text, size_t len);
 

@@ -693,6 +693,53 @@ t_purge_days_and_lines() {
 	git fsck --no-dangling
 }
 
+t_purged_days_stay_away() {
+	begin
+	claude_log() {
+		said $S1 2026-11-20T10:00:00.000Z user u1 "" "OLD-ONE"
+		said $S1 2026-11-21T10:00:00.000Z user u2 u1 "kept"
+	}
+	gemini_log() {
+		printf '{"sessionId":"GS","startTime":"2026-11-18T10:30:00.000Z","messages":[{"id":"1","timestamp":"2026-11-18T10:30:05.000Z","type":"user","content":"OLD-TWO"}%s]}' "$1"
+	}
+	claude_log >"$CLAUDE/$S1.jsonl"
+	g=$HOME/.gemini/tmp/x/chats
+	mkdir -p "$g" .specstory/history
+	echo "$R" >"$HOME/.gemini/tmp/x/.project_root"
+	gemini_log "" >"$g/session-1.json"
+	s=.specstory/history/2026-11-17_10-00-00Z-x.md
+	printf '_**User (2026-11-17 10:00:00Z)**_\n\nOLD-THREE\n' >$s
+	sync
+	eq "$(field records)" 4
+	git sk -q chat purge --before 2026-11-21 --yes >/dev/null
+	# each tool writes its log anew, and adds to it
+	{ said $S1 2026-11-22T10:00:00.000Z user u3 u2 "NEW-ONE"; claude_log; } >log
+	cat log >"$CLAUDE/$S1.jsonl"
+	gemini_log ',{"id":"2","timestamp":"2026-11-22T10:30:05.000Z","type":"user","content":"NEW-TWO"}' >"$g/session-1.json"
+	printf '_**User (2026-11-17 10:00:00Z)**_\n\nOLD-THREE\n\n_**Agent (2026-11-22 10:00:00Z)**_\n\nNEW-THREE\n' >$s
+	sync
+	chat export --all >../out
+	for n in ONE TWO THREE; do has ../out "NEW-$n"; done
+	has ../out kept
+	rm log
+	git reflog expire --expire=now --all
+	git gc -q --prune=now
+	git ls-tree -r --name-only $REF | while read -r f; do git cat-file blob "$REF:$f"; done >../archive
+	hasnt ../archive "OLD-"
+}
+
+t_purged_words_leave_what_the_parser_remembers() {
+	begin
+	said $S1 2026-11-20T10:00:00.000Z user u1 "" one | sed 's/"main"/"secret-plan"/' >"$CLAUDE/$S1.jsonl"
+	sync
+	git sk -q chat purge --match secret-plan --yes >/dev/null
+	git ls-tree -r --name-only $REF | while read -r f; do git cat-file blob "$REF:$f"; done >../archive
+	hasnt ../archive secret-plan
+	said $S1 2026-11-20T10:00:01.000Z user u2 u1 two >>"$CLAUDE/$S1.jsonl"
+	sync
+	eq "$(field records) $(field new_sessions)" "1 0"
+}
+
 t_warns_before_the_tool_deletes() {
 	begin
 	talk $S1 2026-11-18 >"$CLAUDE/$S1.jsonl"
