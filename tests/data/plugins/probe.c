@@ -1,8 +1,10 @@
 /* probe.c - a plugin that does as it is told: `git sk probe WHAT ARG...`, and in an event what the
  * setting of the event's name says.  It writes down each event in the file of the setting `log`. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -285,6 +287,8 @@ static int probe(struct skp_host *host, const struct skp_call *call)
 		rc = host->lock(host, one, 0, &held);
 		return rc ? rc : host->lock(host, one, 50, &held);
 	}
+	if (strcmp(what, "rest") == 0)
+		return host->rest(host, SKP_CYCLE, 0, NULL);
 	if (strcmp(what, "folder") == 0) {
 		rc = host->folder(host, (uint32_t)atoi(one), &path);
 		if (!rc)
@@ -318,6 +322,26 @@ static int rewrite(struct skp_host *host, const char *name)
 	return 0;
 }
 
+/* As the settings rest (events), rest_until, rest_path... say, in one of these events. */
+static int rest(struct skp_host *host, uint32_t kind)
+{
+	const char *events = host->setting(host, "rest"),
+	           *until = host->setting(host, "rest_until");
+	const char *paths[110] = { host->setting(host, "rest_path"), NULL };
+	int rc;
+
+	if (!events || !((uint32_t)atoi(events) & kind))
+		return 0;
+	for (size_t i = 0; host->setting(host, "rest_many") && i < 109; i++)
+		paths[i] = "a.txt";
+	if (host->setting(host, "rest_touch") && utimensat(AT_FDCWD, paths[0], NULL, 0))
+		return SKP_EIO;
+	rc = host->rest(host, (uint32_t)atoi(events), until ? atoll(until) : 0, paths);
+	if (!rc && host->setting(host, "rest_back"))
+		rc = host->rest(host, 0, 0, NULL);
+	return rc;
+}
+
 static int event(struct skp_host *host, const struct skp_event *e)
 {
 	const char *log = host->setting(host, "log"), *what = host->setting(host, e->name);
@@ -331,6 +355,8 @@ static int event(struct skp_host *host, const struct skp_event *e)
 		        host->time_left(host) > 0, *e->index != '\0');
 		fclose(file);
 	}
+	if (rest(host, e->kind))
+		return host->error(host, SKP_EIO, "no rest: %s", host->message(host));
 	if (!what)
 		return 0;
 	if (strcmp(what, "finding") == 0)
