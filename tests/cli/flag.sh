@@ -766,6 +766,71 @@ t_gate_in_a_merge() {
 	hasnt "$W.err" flag-replaces
 }
 
+# rests: the plugin is not started; by the list of plugins
+rests() { git sk plugin list | grep -q '^feature-flag .*(resting)$'; }
+
+t_gate_after_a_rest() {
+	begin
+	gate block
+	echo new_payment >use.py
+	git add -A && git commit -qm use
+	git branch none
+	# a file of flags comes by each of the ways, and a commit that takes it out is stopped
+	for way in edit checkout merge; do
+		git checkout -qf -B "$way" none
+		sleep 0.2
+		git commit -qm "nothing there" --allow-empty
+		git sk status >/dev/null 2>&1 || true
+		rests || die "it does not rest without flags"
+		git commit -qm "nothing there yet" --allow-empty
+		case $way in
+		edit) three && git add -A && git commit -qm flags && git branch with ;;
+		checkout) git checkout -qf with ;;
+		merge) git merge -q -m merged with ;;
+		esac
+		git rm -q flags.ini
+		code 1 git commit -qm "no flags"
+		has "$W.err" "use.py:1: flag new_payment is taken out"
+		! rests || die "it rests while HEAD has flags"
+		git reset -q --hard
+		git rm -q --cached flags.ini && rm flags.ini
+		code 1 git commit -qam "no flags"
+		git reset -q --hard
+	done
+	# staged, and gone from the working tree again
+	git checkout -qf -B staged none
+	sleep 0.2
+	git commit -qm "nothing there" --allow-empty
+	three && git add flags.ini && rm flags.ini
+	code 0 git commit -qm "only in the index"
+	code 1 git commit -qam "no flags"
+	has "$W.err" "use.py:1: flag new_payment is taken out"
+}
+
+t_rests_by_the_setting() {
+	begin
+	settings 'file = conf/deep/flags.ini'
+	gate block
+	echo new_payment >use.py && git add -A && git commit -qm use
+	sleep 0.2
+	git commit -qm "nothing there" --allow-empty
+	git sk status >/dev/null 2>&1 || true
+	rests
+	mkdir -p conf/deep && three && mv flags.ini conf/deep && git add -A && rm -r conf
+	git commit -qm "flags in a folder that is gone"
+	code 1 git commit -qam "no flags"
+	# another file
+	git reset -q --hard HEAD~1
+	sleep 0.2
+	git commit -qm "nothing there" --allow-empty
+	git sk status >/dev/null 2>&1 || true
+	rests
+	settings 'file = other.ini'
+	! rests
+	flag list >/dev/null 2>&1 || true
+	! rests
+}
+
 t_sparse_checkout() {
 	begin
 	three
