@@ -270,15 +270,22 @@ static int check_object(struct skp_batch *b, const struct sk_oid *oid, enum sk_o
 	size_t size;
 	int rc;
 
-	if (b->object && place_of(b, oid)->type)
+	if (b->object && place_of(b, oid)->type) {
 		its = (git_object_t)place_of(b, oid)->type;
-	else if ((rc = sk_packer_rely(b->packer, oid, &have)) != 0)
+		have = true;
+	} else if ((rc = sk_packer_rely(b->packer, oid, &have)) != 0) {
 		return rc;
-	else if (have && git_repository_odb(&odb, b->host->repo->git) == 0)
+	} else if (git_repository_odb(&odb, b->host->repo->git) == 0) {
 		(void)git_odb_read_header(&size, &its, odb, (const git_oid *)oid->id);
+	}
 	git_odb_free(odb);
-	if (its == (git_object_t)type)
+	if (its == (git_object_t)type && have)
 		return 0;
+	if (its == (git_object_t)type) /* there, but it may go any moment, or is not whole */
+		return sk_error(SK_EBUSY,
+		                "git is tidying up (git gc), or %s needs 'git sk verify --repair'; "
+		                "try again afterwards",
+		                sk_oid_str(oid));
 	return sk_error(SK_EUSAGE, "a tree wants %s as a %s, which it is not", sk_oid_str(oid),
 	                sk_object_type_name(type));
 }

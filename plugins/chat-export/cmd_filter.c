@@ -65,8 +65,9 @@ static void add_message(struct filter *f, const struct chat_session *s,
 	}
 	chat_speaker(m, who);
 	chat_cite(s, m, cite);
-	(void)chat_buf_addf(&f->out, text ? "%s: " : "**%s**\n\n", who);
-	(void)chat_buf_add(&f->out, m->text, m->len);
+	(void)chat_buf_addf(&f->out, text ? "%s: " : "**%s**\n\n",
+	                    f->view.escape ? f->host->text(f->host, who) : who);
+	chat_add_text(f->host, m->text, m->len, f->view.escape, &f->out);
 	(void)chat_buf_addf(&f->out, text ? "\n    (%s)\n\n" : "\n\n*%s*\n\n", cite);
 }
 
@@ -90,7 +91,7 @@ static void add_exchange(struct filter *f, const struct chat_talk *talk, size_t 
 		(void)chat_buf_addf(&f->out, "%s%s - %s session %s%s%s\n\n",
 		                    f->view.form == CHAT_MARKDOWN ? "## " : "== ", day,
 		                    chat_tool_title(s->tool), s->id, *s->title ? ": " : "",
-		                    s->title);
+		                    f->view.escape ? f->host->text(f->host, s->title) : s->title);
 	}
 	for (size_t i = from; i < to; i++) {
 		if (!chat_shown(&f->view, &talk->message[i]))
@@ -194,6 +195,7 @@ int chat_cmd_filter(struct skp_host *host, const struct skp_call *call)
 		rc = chat_when(host, call, "since", &f.view.from);
 	if (!rc)
 		rc = chat_when(host, call, "until", &f.view.to);
+	f.view.escape = call->terminal && !skp_value(call, "output");
 	if (!rc && call->json)
 		f.view.form = CHAT_JSON;
 	if (!rc)

@@ -56,9 +56,7 @@ static void clock_of(int64_t ms, char out[10])
 		(void)snprintf(out, 10, "--:--:--");
 }
 
-/* The text; for a terminal without what it would obey. */
-static void add_text(struct skp_host *host, const char *s, size_t n, int escape,
-                     struct chat_buf *out)
+void chat_add_text(struct skp_host *host, const char *s, size_t n, int escape, struct chat_buf *out)
 {
 	const char *end = s + n;
 
@@ -122,7 +120,7 @@ static void message(struct skp_host *host, const struct chat_message *m,
 		(void)chat_buf_addf(out, "[%s] %s: ", at,
 		                    view->escape ? host->text(host, who) : who);
 	}
-	add_text(host, m->text, m->len, view->escape, out);
+	chat_add_text(host, m->text, m->len, view->escape, out);
 	if (m->cut)
 		(void)chat_buf_addf(out, "\n[... %zu bytes in all; --raw has them]", m->cut);
 	if (view->form == CHAT_MARKDOWN &&

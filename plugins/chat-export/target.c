@@ -209,9 +209,14 @@ static int find_entry(struct skp_host *host, const char *word, struct chat_targe
 int chat_target_find(struct skp_host *host, const char *word, struct chat_target *out)
 {
 	struct chat_target t = { .branch = strdup(""), .previous = strdup("") };
-	int rc = t.branch && t.previous ? find_commit(host, word, &t) : oom(host);
+	int backup = strncmp(word, "@{", 2) == 0; /* to git @{1} is the reflog's */
+	int rc = !t.branch || !t.previous ? oom(host)
+	         : backup                 ? find_entry(host, word, &t)
+	                                  : find_commit(host, word, &t);
 
-	if (rc == SKP_ENO || rc == SKP_EUSAGE)
+	if (backup && (rc == SKP_ENO || rc == SKP_EUSAGE))
+		rc = find_commit(host, word, &t);
+	else if (rc == SKP_ENO || rc == SKP_EUSAGE)
 		rc = find_entry(host, word, &t);
 	if (rc)
 		chat_target_free(&t);

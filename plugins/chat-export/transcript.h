@@ -54,6 +54,9 @@ void chat_speaker(const struct chat_message *m, char out[80]);
  * several sessions in a row; begins as "". */
 int chat_render(struct skp_host *host, const struct chat_talk *talk, const struct chat_view *view,
                 char day[CHAT_DAY], struct chat_buf *out);
+/* Adds a text without spaces at its end; for a terminal (escape) without what it would obey. */
+void chat_add_text(struct skp_host *host, const char *s, size_t n, int escape,
+                   struct chat_buf *out);
 /* A message's object, without a newline. */
 int chat_message_json(const struct chat_session *s, const struct chat_message *m,
                       struct chat_buf *out);

@@ -841,6 +841,23 @@ t_several_at_once() {
 	eq "$(logs raw | wc -l) $(logs raw | sort -u | wc -l)" "24 24"
 }
 
+t_waits_while_git_tidies_up() {
+	begin
+	talk $S1 2026-11-20 >"$CLAUDE/$S1.jsonl"
+	sync
+	git gc -q
+	said $S1 2026-11-21T10:00:00.000Z user u3 a2 "on another day" >>"$CLAUDE/$S1.jsonl"
+	sleep 600 &
+	gc=$!
+	echo "$gc $(uname -n)" >.git/gc.pid
+	code 11 git sk chat sync
+	has "$W.err" "git is tidying up"
+	rm .git/gc.pid
+	kill $gc
+	sync
+	eq "$(field records)" 1
+}
+
 t_hostile_text() {
 	begin
 	f=$CLAUDE/$S1.jsonl
