@@ -26,7 +26,9 @@ struct clone {
 	struct sk_call *call;
 	const char *dir;
 	char *url, *part;
-	bool made; /* the folder is ours */
+	bool made;    /* the folder is ours */
+	bool fetched; /* all that the vault has is in it */
+	bool older;   /* a newer state than `entry` cannot be read */
 	struct sk_repo *repo;
 	struct sk_entry *entry; /* the state to rebuild */
 	struct sk_vault_taken taken;
@@ -184,16 +186,23 @@ static int find_entry(struct clone *c)
 	for (size_t i = 0; i < list.n && !rc; i++) {
 		const struct sk_entry *e = list.item[i];
 
-		if (!e->damaged && (best == SIZE_MAX || (e->created == list.item[best]->created &&
-		                                         list.item[best]->kind != SK_BACKUP)))
+		if (e->damaged && best == SIZE_MAX) {
+			sk_warn("%s cannot be read: %s", e->id, e->damage);
+			c->older = true;
+		} else if (!e->damaged &&
+		           (best == SIZE_MAX || (e->created == list.item[best]->created &&
+		                                 list.item[best]->kind != SK_BACKUP))) {
 			best = i;
+		}
 	}
 	if (best != SIZE_MAX) {
 		c->entry = list.item[best];
 		list.item[best] = list.item[--list.n];
 	}
 	sk_entries_free(&list);
-	if (!rc && !c->entry)
+	if (!rc && !c->entry && c->older)
+		rc = sk_error(SK_EDAMAGED, "no backup can be read");
+	else if (!rc && !c->entry)
 		rc = sk_error(SK_ENO,
 		              "the vault has no backup of worktree %s; its branches are here",
 		              sk_name(worktree ? worktree : "main"));
@@ -261,6 +270,9 @@ static int rebuild(struct clone *c)
 	}
 	if (!rc)
 		rc = forget_before(c);
+	if (!rc && c->older)
+		partial = sk_error(SK_EPARTIAL,
+		                   "a newer entry is damaged: this may be an older state");
 	return rc ? rc : partial;
 }
 
@@ -307,6 +319,28 @@ static int report(const struct clone *c)
 	return rc;
 }
 
+/* The folder as it was, missing or empty, so that the same command can be tried again: nothing that
+ * is in it is not in the vault.  The message stays. */
+static void take_back(struct clone *c, const char *back, int rc)
+{
+	char *why = strdup(sk_error_message());
+	DIR *dir = chdir(back) == 0 ? opendir(c->dir) : NULL;
+	bool empty = dir != NULL;
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			empty &= sk_remove_tree(dirfd(dir), d->d_name) == 0;
+	if (dir)
+		(void)closedir(dir);
+	if (c->made)
+		empty &= rmdir(c->dir) == 0;
+	(void)sk_error(rc, "%s", why ? why : "out of memory");
+	if (!empty)
+		sk_warn("%s is left half done; remove it before you try again", sk_name(c->dir));
+	free(why);
+}
+
 static int run(struct clone *c, const char *back)
 {
 	struct sk_vault_take take = { .private = sk_call_has(c->call, "private"),
@@ -323,17 +357,17 @@ static int run(struct clone *c, const char *back)
 	take.part = c->part;
 	if (!rc)
 		rc = sk_vault_fetch(c->repo, &take, &c->taken);
-	if (rc && c->made && chdir(back) == 0) {
-		char *why = strdup(sk_error_message());
-
-		(void)sk_remove_tree(AT_FDCWD, c->dir); /* nothing of anybody is in it yet */
-		(void)sk_error(rc, "%s", why ? why : "out of memory");
-		free(why);
-	}
+	c->fetched = !rc;
 	if (!rc)
 		rc = rebuild(c);
-	if (rc && rc != SK_EPARTIAL)
+	if (rc && rc != SK_EPARTIAL) {
+		if (c->fetched && (rc == SK_ENO || rc == SK_EDAMAGED))
+			sk_warn("what the vault has stays in %s: git sk list shows the backups",
+			        sk_name(c->dir));
+		else
+			take_back(c, back, rc);
 		return rc;
+	}
 	bad = report(c);
 	return bad ? bad : rc;
 }

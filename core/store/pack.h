@@ -4,8 +4,11 @@
  * git until sk_packer_commit: the pack is a temporary file (or memory, while small), then it is
  * synced and renamed into objects/pack together with its index and a `.keep` file, so that a
  * `git repack -ad` or `git gc --prune=now` running meanwhile cannot drop it before the ref names
- * it; sk_packer_free removes the `.keep`.  A crash leaves at most a tmp_sk_* file, or a pack with a
- * `.keep` whose content names the dead process; sk_packer_sweep takes both away.
+ * it; sk_packer_free removes the `.keep`.  A crash leaves at most a .sk-tmp-* file, or a pack with
+ * a
+ * `.keep` whose content names the dead process; sk_packer_sweep takes both away.  Once a write has
+ * failed, nothing more is added and sk_packer_commit fails: a caller that went on cannot make an
+ * entry of half a pack.
  * Source: git's Documentation/gitformat-pack.txt (pack v2, idx v2). */
 #ifndef SK_STORE_PACK_H
 #define SK_STORE_PACK_H

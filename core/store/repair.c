@@ -1,5 +1,6 @@
 #include "store/repair.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,20 +25,30 @@ void sk_repair_clear(struct sk_repair *r)
 	*r = (struct sk_repair){ 0 };
 }
 
+/* Where `name`, below COMMONDIR, is, and where it lies when it was put aside; that folder is made.
+ */
+static int places(const struct sk_mender *m, const char *name, struct sk_buf *from,
+                  struct sk_buf *to)
+{
+	int rc = sk_buf_addf(from, "%s/%s", m->repo->commondir, name);
+	char *slash;
+
+	if (!rc)
+		rc = sk_buf_addf(to, "%s/%s", m->aside.ptr, name);
+	if (rc)
+		return rc;
+	slash = strrchr(to->ptr, '/');
+	*slash = '\0';
+	rc = sk_mkdirs(to->ptr, 0777);
+	*slash = '/';
+	return rc;
+}
+
 int sk_mend_aside(struct sk_mender *m, const char *name)
 {
 	struct sk_buf from = SK_BUF_INIT, to = SK_BUF_INIT;
-	int rc = sk_buf_addf(&from, "%s/%s", m->repo->commondir, name);
+	int rc = places(m, name, &from, &to);
 
-	if (!rc)
-		rc = sk_buf_addf(&to, "%s/%s", m->aside.ptr, name);
-	if (!rc) {
-		char *slash = strrchr(to.ptr, '/');
-
-		*slash = '\0';
-		rc = sk_mkdirs(to.ptr, 0777);
-		*slash = '/';
-	}
 	if (!rc && rename(from.ptr, to.ptr) == 0)
 		rc = sk_strv_add(&m->out->aside, to.ptr + strlen(m->repo->commondir) + 1);
 	else if (!rc && errno != ENOENT)
@@ -50,17 +61,8 @@ int sk_mend_aside(struct sk_mender *m, const char *name)
 int sk_mend_copy(struct sk_mender *m, const char *name)
 {
 	struct sk_buf from = SK_BUF_INIT, to = SK_BUF_INIT, text = SK_BUF_INIT;
-	int rc = sk_buf_addf(&from, "%s/%s", m->repo->commondir, name);
+	int rc = places(m, name, &from, &to);
 
-	if (!rc)
-		rc = sk_buf_addf(&to, "%s/%s", m->aside.ptr, name);
-	if (!rc) {
-		char *slash = strrchr(to.ptr, '/');
-
-		*slash = '\0';
-		rc = sk_mkdirs(to.ptr, 0777);
-		*slash = '/';
-	}
 	if (!rc && sk_read_file(AT_FDCWD, from.ptr, (size_t)1 << 31, &text) == 0) {
 		rc = sk_write_file(AT_FDCWD, to.ptr, sk_buf_str(&text), text.len, 0666, true);
 		if (!rc)
@@ -68,6 +70,74 @@ int sk_mend_copy(struct sk_mender *m, const char *name)
 	}
 	sk_buf_free(&from);
 	sk_buf_free(&to);
+	sk_buf_free(&text);
+	return rc;
+}
+
+/* Whether a file can be opened, or is not there.  EIO is how a disk says that a place of it is
+ * damaged: then it is the file that is bad. */
+static int opens(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != EIO)
+		return sk_error_errno(SK_EIO, "cannot read '%s', so that nothing is given up",
+		                      path);
+	if (fd >= 0)
+		(void)close(fd);
+	return 0;
+}
+
+static int packs_open(const struct sk_repo *repo)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	struct dirent *de;
+	size_t base;
+	DIR *dir;
+	int rc = sk_buf_addf(&path, "%s/objects/pack", repo->commondir);
+
+	if (!rc)
+		rc = opens(path.ptr);
+	dir = rc ? NULL : opendir(path.ptr);
+	if (!rc)
+		rc = sk_buf_addc(&path, '/');
+	base = path.len;
+	while (dir && !rc && (de = readdir(dir))) {
+		if (strncmp(de->d_name, "pack-", 5) != 0)
+			continue;
+		sk_buf_truncate(&path, base);
+		rc = sk_buf_adds(&path, de->d_name);
+		if (!rc)
+			rc = opens(path.ptr);
+	}
+	if (dir)
+		(void)closedir(dir);
+	sk_buf_free(&path);
+	return rc;
+}
+
+int sk_mend_can_read(const struct sk_repo *repo, const struct sk_oidset *bad)
+{
+	struct sk_buf path = SK_BUF_INIT, text = SK_BUF_INIT;
+	const struct sk_oidset_slot *slot;
+	char hex[SK_OID_HEX + 1];
+	size_t at = 0;
+	int rc = sk_buf_addf(&path, "%s/HEAD", repo->gitdir);
+
+	if (!rc)
+		rc = sk_read_file(AT_FDCWD, path.ptr, 65536, &text);
+	if (rc == SK_ENO)
+		rc = sk_error(SK_EIO, "'%s' is not there", path.ptr);
+	if (!rc)
+		rc = packs_open(repo);
+	while (!rc && (slot = sk_oidset_next(bad, &at))) {
+		sk_oid_hex(&slot->oid, hex);
+		sk_buf_clear(&path);
+		rc = sk_buf_addf(&path, "%s/objects/%.2s/%s", repo->commondir, hex, hex + 2);
+		if (!rc)
+			rc = opens(path.ptr);
+	}
+	sk_buf_free(&path);
 	sk_buf_free(&text);
 	return rc;
 }
@@ -118,6 +188,8 @@ int sk_repair_run(const struct sk_repo *repo, const struct sk_repair_opts *opts,
 	struct sk_mender m = { .repo = repo, .found = found, .out = out };
 	int lock = -1, rc = begin(&m);
 
+	if (!rc)
+		rc = sk_mend_can_read(repo, &found->bad);
 	if (!rc)
 		rc = sk_tidy_lock(repo, &lock);
 	if (!rc)

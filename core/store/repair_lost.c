@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "repo/copies.h"
 #include "store/keep.h"
 #include "store/reach.h"
 #include "store/refs.h"
@@ -64,10 +65,25 @@ static int record(struct giving_up *g, const struct sk_entry *e)
 	return rc;
 }
 
+/* Whether a second look finds nothing wrong with it: the first one met an error that passed. */
+static bool whole_now(const struct giving_up *g, const struct sk_entry *e)
+{
+	struct sk_entry *again = NULL;
+	bool whole = sk_entry_read(g->m.repo, e->ref, &again) == 0 && !again->damaged &&
+	             !sk_oidset_has(&g->lost, &again->tag) &&
+	             !sk_oidset_has(&g->lost, &again->tree);
+
+	sk_entry_free(again);
+	return whole;
+}
+
 static int take_away(struct giving_up *g, struct sk_entry *e)
 {
-	int rc = record(g, e);
+	int rc;
 
+	if (whole_now(g, e))
+		return 0;
+	rc = record(g, e);
 	if (!rc)
 		rc = sk_entry_delete(g->m.repo, &e, 1);
 	return rc ? rc : sk_strv_add(&g->m.out->gone, e->ref);
@@ -106,6 +122,8 @@ static int rewrite_entries(struct giving_up *g)
 		rc = sk_rewriter_new(g->m.repo, &rule, g->m.packer, &g->rewriter);
 	for (size_t i = 0; !rc && i < list->n; i++)
 		rc = rewrite_one(g, list->item[i]);
+	if (!rc) /* what could not be read is left out by now */
+		rc = sk_mend_can_read(g->m.repo, &g->lost);
 	if (!rc)
 		rc = sk_packer_commit(g->m.packer);
 	for (size_t i = 0; !rc && i < g->n; i++)
@@ -160,19 +178,37 @@ out:
 	return rc;
 }
 
-static int choose_lost(struct giving_up *g)
+static int unreadable(const struct giving_up *g, const struct sk_oidset *from,
+                      struct sk_oidset *out)
 {
 	const struct sk_oidset_slot *slot;
 	size_t at = 0;
 	int rc = 0;
 
-	while (!rc && (slot = sk_oidset_next(&g->m.found->bad, &at))) {
+	while (!rc && (slot = sk_oidset_next(from, &at))) {
 		git_odb_object *object = NULL;
 
 		if (sk_repo_read(g->m.repo, &slot->oid, &object))
-			rc = sk_oidset_add(&g->lost, &slot->oid, slot->value, NULL);
+			rc = sk_oidset_add(out, &slot->oid, slot->value, NULL);
 		git_odb_object_free(object);
 	}
+	return rc;
+}
+
+/* Twice, the second time by files that are opened anew: nothing is given up for an error of the
+ * system that passes. */
+static int choose_lost(struct giving_up *g)
+{
+	struct sk_oidset first = { 0 };
+	int rc = unreadable(g, &g->m.found->bad, &first);
+
+	if (!rc)
+		rc = sk_repo_reopen_objects(g->m.repo);
+	if (!rc)
+		rc = unreadable(g, &first, &g->lost);
+	if (!rc)
+		rc = sk_mend_can_read(g->m.repo, &g->lost);
+	sk_oidset_free(&first);
 	return rc;
 }
 

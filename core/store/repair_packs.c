@@ -226,6 +226,8 @@ int sk_mend_copies(struct sk_mender *m)
 		                       GIT_ODB_LOOKUP_NO_REFRESH) == 1)
 			rc = sk_copies(m->objects.ptr, &slot->oid, take_copy, &b);
 	git_odb_free(odb);
+	if (!rc)
+		rc = sk_mend_can_read(m->repo, &m->found->bad);
 	for (size_t i = 0; !rc && i < b.packs.n; i++)
 		rc = replace_pack(m, b.packs.item[i]);
 	for (size_t i = 0; !rc && i < b.loose.n; i++)

@@ -38,4 +38,9 @@ int sk_mend_refs(struct sk_mender *m);
 /* An entry's ref, or its metadata's, by the tag object that has its name; none: it stays. */
 int sk_mend_ref(struct sk_mender *m, const char *name);
 
+/* Whether what seems bad is so for its content, and not because the system does not let it be read:
+ * no permission, no more open files, a disk that went away.  SK_EIO: nothing may be taken for lost.
+ * To be asked before anything is put aside or given up. */
+int sk_mend_can_read(const struct sk_repo *repo, const struct sk_oidset *bad);
+
 #endif

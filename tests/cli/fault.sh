@@ -41,7 +41,8 @@ t_status_without_memory() {
 	[ $n -gt 500 ] || die "only $n allocations"
 }
 
-for scenario in $(python3 "$faults/fault.py" --names); do
+# SK_LONG=1: the seldom ones too
+for scenario in $(python3 "$faults/fault.py" --names $([ -n "${SK_LONG:-}" ] || echo --often)); do
 	eval "t_$(echo "$scenario" | tr - _)() { sample $scenario; }"
 done
 run_tests

@@ -278,4 +278,16 @@ t_killed_repairs() {
 	done
 }
 
+t_what_may_not_be_read_is_not_lost() {
+	[ "$(id -u)" != 0 ] || skip "root may read everything"
+	made && unpack && chmod 0 "$(loose "$old_blob")" "$(loose "$now_blob")"
+	git for-each-ref >../refs.before && find .git/objects -type f | sort >../files.before
+	code 15 git sk verify --repair
+	has "$W.err" 'nothing is given up' && has "$W.err" 'ermission denied'
+	comm -13 <(git for-each-ref) ../refs.before >../gone && [ ! -s ../gone ] || die "refs changed: $(cat ../gone)"
+	[ -z "$(comm -13 <(find .git/objects -type f | sort) ../files.before)" ] || die "objects were put aside"
+	chmod 444 "$(loose "$old_blob")" "$(loose "$now_blob")"
+	code 0 git sk verify
+}
+
 run_tests

@@ -50,13 +50,17 @@ class Scenario:
     results: 'same' the working tree is never touched; 'either' it is as before or as after, once
     the next command ran.  index: the command is git's own and writes the index.
     git: the command is git's: it must succeed whatever happens to SafeKeep's programs.
-    keeps: all entries that were there stay."""
+    keeps: all entries that were there stay; 'names': they may be rewritten, but not go.
+    after, finish: what has to succeed right after the command, and after the next backup (in $W/r, by
+    sh -e, with the command's exit code in $CODE and its words in $ERR).  plugin: it is enabled, and has to be there."""
 
     def __init__(self, name, prepare, command, tree='same', git=False, keeps=True, enabled=True, cwd='r',
-                 codes=(0,)):
+                 codes=(0,), after='', finish='', plugin=None):
         self.name, self.prepare, self.command = name, prepare, command
         self.tree, self.git, self.keeps, self.enabled, self.cwd = tree, git, keeps, enabled, cwd
-        self.codes = codes
+        self.codes, self.after, self.finish, self.plugin = codes, after, finish, plugin
+        if plugin:
+            self.prepare = PLUGIN % plugin + prepare
 
 
 BASE = '''git init -q r; cd r; mkdir -p src/lib 'odd name'; for i in 1 2 3 4 5 6; do echo $i >src/f$i; done
@@ -67,11 +71,36 @@ ON = BASE + 'git sk init >/dev/null 2>&1; '
 WORK = "echo new >new.txt; echo changed >src/f2; rm src/f3; mkdir deep; echo d >deep/d; echo st >st; git add st; "
 SOME = ON + WORK + 'git sk backup >/dev/null 2>&1; echo later >src/f4; rm new.txt; echo n2 >n2; '
 
+PLUGIN = '''mkdir -p $HOME/.config/safekeep; printf '[plugins]\\nenable = %s\\nfolder = %%s\\ntimeout = 60s\\n' \
+"$PLUGINS" >$HOME/.config/safekeep/safekeep.ini; '''
+# a backup that has a file which nothing else has, and one that the working tree has too: both are gone
+LOST = ON + '''echo only >old.txt; git sk backup >/dev/null 2>&1; o=$(git hash-object old.txt); rm old.txt
+seq 1 99 >big.txt; git sk backup >/dev/null 2>&1; echo more >>src/f1; git sk backup >/dev/null 2>&1
+mkdir ../packs; mv .git/objects/pack/* ../packs; for p in ../packs/*.pack; do git unpack-objects -q <$p; done
+rm -r ../packs; for h in $o $(git hash-object big.txt); do rm -f .git/objects/$(printf %.2s $h)/${h#??}; done
+'''
+SECRET = ON + '''echo zq9-secret >key.env; git sk backup >/dev/null 2>&1; echo other >a; git sk backup >/dev/null 2>&1
+echo zq9-secret2 >key.env; git sk revise R >/dev/null 2>&1; rm key.env; git sk backup >/dev/null 2>&1; '''
+VAULT = SOME + 'git init -q --bare ../v; git sk vault add v ../v >/dev/null 2>&1; '
+FSCK_V = 'git --git-dir=../v fsck --full --strict --no-dangling --no-progress\n'
+# all that is here is there, and the vault is whole
+VAULT_HAS = FSCK_V + '''test $(git for-each-ref refs/sk/backup | wc -l) = \
+$(git --git-dir=../v for-each-ref 'refs/sk/vault/*/sk/backup/**' | wc -l)
+'''
+CHAT = ON + '''d=$HOME/.claude/projects/$(printf %s "$PWD" | sed 's/[^A-Za-z0-9-]/-/g'); mkdir -p $d
+for i in 1 2; do s=${i}1111111-1111-4111-8111-111111111111; printf '{"type":"user","uuid":"u%s","parentUuid":null,\
+"isSidechain":false,"cwd":"%s","sessionId":"%s","version":"2.1.230","gitBranch":"main","timestamp":\
+"2026-11-20T10:00:00.000Z","message":{"role":"user","content":"How does it work?"}}\\n' $i "$PWD" $s >$d/$s.jsonl; done
+'''
+
 SCENARIOS = [
     Scenario('init', BASE, 'git-sk init', enabled=False),
     Scenario('uninit', SOME, 'git-sk uninit', keeps=True, enabled=None),
     Scenario('backup', ON + WORK, 'git-sk backup'),
     Scenario('backup-more', SOME, 'git-sk backup -m "some title"'),
+    # more than is held in memory: the pack is written while it grows
+    Scenario('backup-big', ON + 'for i in 1 2 3 4 5 6 7 8 9 10 11; do head -c 1000000 /dev/urandom >b$i; done; ',
+             'git-sk backup'),
     Scenario('revise', SOME, 'git-sk revise "A name" "and why"'),
     Scenario('list', SOME, 'git-sk list'),
     Scenario('status', SOME, 'git-sk status', codes=(0, 1)),
@@ -82,10 +111,55 @@ SCENARIOS = [
     Scenario('prune', ON + '''for i in 1 2 3 4 5; do echo $i >v; git sk backup >/dev/null 2>&1; done
 printf '[retention]\\nkeep_last = 1\\nkeep_hourly = 0\\nkeep_daily = 0\\nkeep_weekly = 0\\nkeep_monthly = 0\\n'"max_per_day = 2\\n" >.git/sk/safekeep.ini
 ''', 'git-sk prune', keeps=False),
+    Scenario('verify', SOME, 'git-sk verify'),
+    Scenario('repair', LOST, 'git-sk verify --repair', keeps='names', codes=(14,),
+             after='git sk verify --repair >/dev/null 2>&1 || test $? = 14; git sk verify',
+             finish='git sk verify; test $(git sk cat latest big.txt | wc -l) = 99'),
+    Scenario('purge', SECRET, 'git-sk purge --path key.env --yes', keeps='names',
+             finish='''git sk purge --path key.env --yes
+if git cat-file --batch-all-objects --batch | grep -aq zq9; then echo 'still in an object'; exit 1; fi
+if grep -raq zq9 .git/sk; then echo 'still in .git/sk'; exit 1; fi; git sk verify'''),
+    Scenario('vault-add', SOME, 'git-sk vault add v ../v',
+             finish='git sk vault list | grep -q ^v || git sk vault add v ../v; git sk vault push; ' + VAULT_HAS),
+    Scenario('vault-push', VAULT, 'git-sk vault push', after=FSCK_V, finish='git sk vault push; ' + VAULT_HAS),
+    Scenario('vault-more', VAULT + 'git sk vault push >/dev/null 2>&1; git commit -qam third; ', 'git-sk vault push v',
+             after=FSCK_V, finish='git sk vault push; ' + VAULT_HAS),
+    Scenario('vault-fetch', VAULT + '''git sk vault push >/dev/null 2>&1
+for r in $(git for-each-ref --format='%(refname)' refs/sk/backup | head -n 1); do git update-ref -d $r; done; ''',
+             'git-sk vault fetch v',
+             finish='git sk vault fetch v; test $(git for-each-ref refs/sk/backup | wc -l) -ge 3; git sk verify'),
+    Scenario('vault-clone', VAULT + 'git sk vault push >/dev/null 2>&1; ', 'git-sk vault clone ../v ../d',
+             after='''if [ $CODE = 0 ]; then diff -r --exclude=.git . ../d; git -C ../d fsck --full --no-progress
+elif [ $CODE != 137 ] && [ $CODE != 3 ] && [ -e ../d ]; then
+case $ERR in *'left half done'* | *'stays in'*) ;; *) exit 1 ;; esac; fi''',
+             finish='rm -rf ../d; git sk vault push; git sk vault clone ../v ../d; diff -r --exclude=.git . ../d'),
+    Scenario('release', ON, 'git-sk release v1 --out ../rel',
+             finish='''[ $CODE != 137 ] || rm -rf ../rel; [ $CODE = 0 ] || git sk release v1 --out ../rel
+git sk release v1 --out ../rel2; test $(git -C ../rel rev-parse HEAD) = $(git -C ../rel2 rev-parse HEAD)
+git -C ../rel fsck --full; test -z "$(git -C ../rel status --porcelain)"
+test $(git rev-parse refs/sk/release/v1^{tree}) = $(git -C ../rel rev-parse HEAD^{tree})
+test -z "$(find .. .git/sk -maxdepth 1 \\( -name '.*release*' -o -name 'release-index*' \\))" || test $CODE = 137'''),
+    Scenario('health', SOME, 'git-sk health', codes=(0, 1)),
+    Scenario('flag', ON + "printf '[a]\\ntype = boolean\\ndefault = false\\n' >flags.ini; git add -A; ",
+             'git-sk flag set a true', tree='either', plugin='feature-flag',
+             after='[ $CODE != 137 ] || git sk flag set a true; test ! -e .flags.ini.sk-new',
+             finish='git sk flag set a true; test "$(git sk flag get a)" = true'),
+    Scenario('conf-backup', ON + 'echo a=1 >../host.ini; ', 'git-sk conf backup ../host.ini', plugin='config-backup',
+             finish='''git sk conf backup ../host.ini; rm ../host.ini; git sk conf restore ../host.ini
+test "$(cat ../host.ini)" = a=1'''),
+    Scenario('conf-restore', ON + 'echo a=1 >x.ini; git sk conf backup x.ini >/dev/null 2>&1; echo a=2 >x.ini; ',
+             'git-sk conf restore x.ini', tree='either', plugin='config-backup',
+             finish='git sk conf restore x.ini --at 2038-01-01 || git sk conf restore x.ini; test -s x.ini'),
+    Scenario('chat-sync', CHAT, 'git-sk chat sync', plugin='chat-export',
+             finish='git sk chat sync; test $(git sk chat list | wc -l) -ge 2'),
     Scenario('commit', SOME, 'git commit -qam third', git=True),
     Scenario('checkout', SOME + 'git branch other HEAD~1; ', 'git stash -q', git=True, tree='git'),
     Scenario('reset', SOME, 'git reset -q --hard', git=True, tree='git'),
 ]
+
+# too long for each run of the tests
+SELDOM = {'backup-big', 'verify', 'vault-add', 'vault-more', 'vault-fetch', 'health', 'flag', 'conf-backup',
+          'conf-restore', 'chat-sync'}
 
 
 class Worker:
@@ -100,7 +174,8 @@ class Worker:
                  GIT_CONFIG_SYSTEM='/dev/null', GIT_AUTHOR_NAME='A', GIT_AUTHOR_EMAIL='a@example.org',
                  GIT_COMMITTER_NAME='C', GIT_COMMITTER_EMAIL='c@example.org', GIT_SK_NO_SERVICE='1',
                  PATH=opts.bin + ':' + e.get('PATH', '/usr/bin:/bin'), TZ='UTC', LC_ALL='C.UTF-8', W=self.w,
-                 GIT_TERMINAL_PROMPT='0', GIT_EDITOR='true')
+                 GIT_TERMINAL_PROMPT='0', GIT_EDITOR='true',
+                 PLUGINS=opts.plugins)
         self.env = e
         os.makedirs(self.w + '/home/.config')
         os.makedirs(self.w + '/run', mode=0o700)
@@ -214,16 +289,32 @@ class Worker:
             raise Wrong('git did something else')
         if self.s.tree == 'same' and self.tree() != self.before:
             raise Wrong('the working tree was touched')
-        now = self.entries()
-        lost = [k for k in self.refs if now.get(k) != self.refs[k]]
-        if lost and self.s.keeps:
+        lost = self.lost()
+        if lost:
             raise Wrong('entries lost: ' + ' '.join(lost))
+        self.script('after it', self.s.after, r)
         self.check_next(r, killed)
 
     def part_named(self, r, tree):
         """Done in part (exit code 3), and all that was not done was named."""
         words = r.stderr.decode(errors='replace')
         return r.returncode == 3 and all(path in words for path, _ in set(tree) ^ set(self.after))
+
+    def script(self, what, text, r):
+        if not text:
+            return
+        env = dict(self.env, CODE=str(r.returncode), ERR=r.stderr.decode(errors='replace'))
+        s = subprocess.run(['sh', '-ec', text], cwd=self.path(), env=env,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        if s.returncode:
+            raise Wrong('%s: exit %d\n%s(the command: %d %s)' % (what, s.returncode, s.stdout.decode(errors='replace'),
+                                                             r.returncode, r.stderr.decode(errors='replace')))
+
+    def lost(self):
+        now = self.entries()
+        if self.s.keeps == 'names':
+            return [k for k in self.refs if k not in now]
+        return [k for k in self.refs if now.get(k) != self.refs[k]] if self.s.keeps else []
 
     def check_next(self, r, killed):
         """The next command finishes or undoes, and a new backup is whole."""
@@ -245,12 +336,12 @@ class Worker:
         want = self.wanted_tree()
         if got != want:
             raise Wrong('the next backup is not what is there: %s, not %s' % (got, want))
+        self.script('then', self.s.finish, r)
         f = self.git('fsck', '--full', '--no-dangling', '--no-progress')
         if f.returncode:
             raise Wrong('fsck: ' + f.stderr.decode(errors='replace'))
-        now = self.entries()
-        lost = [k for k in self.refs if now.get(k) != self.refs[k]]
-        if lost and self.s.keeps:
+        lost = self.lost()
+        if lost:
             raise Wrong('entries lost by the next command: ' + ' '.join(lost))
         left = self.locks()
         if left and not killed:
@@ -348,6 +439,7 @@ class Worker:
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--names', action='store_true', help='only print the names of the scenarios')
+    p.add_argument('--often', action='store_true', help='of those that each run of the tests has')
     p.add_argument('--bin')
     p.add_argument('--inject')
     p.add_argument('--alloc')
@@ -362,15 +454,21 @@ def main():
     p.add_argument('scenario', nargs='*')
     o = p.parse_args()
     if o.names:
-        print('\n'.join(s.name for s in SCENARIOS))
+        print('\n'.join(s.name for s in SCENARIOS if not o.often or s.name not in SELDOM))
         return 0
     if not o.bin or not o.inject:
         p.error('--bin and --inject are needed')
     o.errors, o.modes = o.errors.split(','), o.modes.split(',')
     o.random, o.failures, o.total = random.Random(o.seed), 0, 0
     o.bin, o.inject = os.path.abspath(o.bin), os.path.abspath(o.inject)
+    real = os.path.dirname(os.path.realpath(os.path.join(o.bin, 'git-sk')))
+    found = glob.glob(real + '/plugins') + glob.glob(real + '/../lib/**/safekeep/plugins', recursive=True)
+    o.plugins = os.path.realpath(found[0]) if found else ''
     chosen = [s for s in SCENARIOS if not o.scenario or s.name in o.scenario]
-    for i, s in enumerate(chosen):
+    for s in chosen:
+        if s.plugin and not os.path.exists('%s/%s.so' % (o.plugins, s.plugin)):
+            print('# %s: %s was not built' % (s.name, s.plugin))
+            continue
         o.deadline = None
         if o.budget:
             o.deadline = time.monotonic() + o.budget / len(chosen)
