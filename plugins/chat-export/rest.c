@@ -1,8 +1,10 @@
 /* rest.c - as long as no tool has a log of this repository there is nothing to read, and the plugin
  * is not even started: until something comes or goes in a folder where a tool begins its logs, or
  * ten minutes have passed (a log may have begun that does not say yet what folder it is about). */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "commands.h"
@@ -24,6 +26,20 @@ static void add(struct paths *p, const struct chat_homes *homes, const char *set
 		return;
 	(void)chat_buf_addf(&p->text[p->n++], "%s%s%s/%s", set ? set : homes->home,
 	                    set || !*usual ? "" : "/", set ? "" : usual, below);
+}
+
+/* The folder of this worktree too, which may be there with nothing in it: its name is the path's
+ * with
+ * "-" for all but letters, digits and "-". */
+static void add_claude(struct paths *p, const struct chat_homes *homes, const char *worktree)
+{
+	char below[300] = "projects/";
+	size_t n = strlen(below);
+
+	add(p, homes, homes->claude, ".claude", "projects");
+	for (; *worktree && n + 1 < sizeof below; worktree++)
+		below[n++] = (char)(isalnum((unsigned char)*worktree) ? *worktree : '-');
+	add(p, homes, homes->claude, ".claude", below);
 }
 
 /* sessions/YYYY/MM/DD, by the clock on the wall */
@@ -73,7 +89,7 @@ int chat_rest(struct skp_host *host, uint32_t events)
 	int rc = 0;
 
 	chat_homes_env(&homes);
-	add(&p, &homes, homes.claude, ".claude", "projects");
+	add_claude(&p, &homes, host->worktree);
 	add_codex(&p, &homes, host->now(host));
 	add(&p, &homes, homes.gemini, "", ".gemini/tmp");
 	add(&p, &homes, homes.data, ".local/share", "opencode/opencode.db");

@@ -616,6 +616,31 @@ t_before_a_commit() {
 	has ../out $S1
 }
 
+t_rests_until_a_tool_begins_a_log() {
+	begin
+	rests() { git sk plugin list | grep -q '^chat-export .*(resting'; }
+	sleep 0.2
+	git commit -qm empty --allow-empty
+	rests || die "it does not rest without logs"
+	# a log in the folder that was there
+	talk $S1 2026-11-20 >"$CLAUDE/$S1.jsonl"
+	git commit -qm third --allow-empty
+	eq "$(logs raw | wc -l)" 4 "archived by the commit"
+	! rests || die "it rests beside logs"
+	rm -r "$HOME/.claude"
+	# another home, for one command
+	sleep 0.2
+	git commit -qm empty --allow-empty
+	rests || die "it does not rest when the logs are gone"
+	mkdir -p ../second/projects
+	CLAUDE_CONFIG_DIR=$W/second git sk plugin list | grep -q '^chat-export .*resting' && die "it rests in another home"
+	# ten minutes are over
+	git commit -qm empty --allow-empty
+	rests
+	SK_TEST_NOW=$(($(date +%s) + 650)) rests && die "it rests for ever"
+	true
+}
+
 t_in_the_round_of_the_service() {
 	begin
 	talk $S1 2026-11-20 >"$CLAUDE/$S1.jsonl"
