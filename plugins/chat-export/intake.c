@@ -24,6 +24,13 @@ static int stop(struct chat_intake *x, int rc)
 	return rc;
 }
 
+/* The file is there, but not what is in it; what was read before that stays. */
+static int unreadable(struct chat_error *err)
+{
+	err->code = 0;
+	return SKP_EIO;
+}
+
 /* Hashes the bytes from `from` to `to`; 0 when they cannot be read, or not in time. */
 static int hash_on(struct chat_intake *x, int fd, XXH3_state_t *state, uint64_t from, uint64_t to,
                    int hurry)
@@ -68,7 +75,8 @@ static void begin_again(struct chat_intake *x)
 	}
 }
 
-/* Feeds the parser from row->next on until the end, the deadline, or a slice that has units. */
+/* Feeds the parser from row->next on until the end, the deadline, or a slice that has units.
+ * *end: 1 at the end, -1 where it cannot be read on. */
 static int feed(struct chat_intake *x, int fd, struct chat_parser *parser, int *end,
                 struct chat_error *err)
 {
@@ -80,8 +88,10 @@ static int feed(struct chat_intake *x, int fd, struct chat_parser *parser, int *
 	while (!rc && !*end && (at < stop_at || units == x->sync->units)) {
 		ssize_t got = pread(fd, piece, sizeof piece, (off_t)at);
 
-		if (got < 0)
-			return 0; /* what was read is kept; the rest is tried again */
+		if (got < 0) { /* what was read is kept; the next sync tries the rest */
+			*end = -1;
+			break;
+		}
 		*end = got == 0;
 		at += (uint64_t)got;
 		x->sync->bytes += (uint64_t)got;
@@ -217,6 +227,8 @@ static int finish_moved(struct chat_intake *x, int *moved, struct chat_error *er
 			*moved = 1;
 			digest(state, hash);
 		}
+		if (!rc && end < 0)
+			rc = unreadable(err);
 		XXH3_freeState(state);
 	}
 	if (fd >= 0)
@@ -266,6 +278,8 @@ static int read_lines(struct chat_intake *x, int fd, struct chat_error *err)
 		if (!rc && x->a->fresh >= CHAT_COMMIT && (rc = chat_archive_commit(x->a)))
 			(void)stop(x, rc);
 	}
+	if (!rc && end < 0)
+		rc = unreadable(err);
 	if (!rc)
 		settle(x);
 out:
