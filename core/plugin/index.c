@@ -17,8 +17,9 @@
 #define FORMAT 1
 #define INDEX_MAX (4u << 20)
 #define KNOWN_MAX 256
-/* A refusal may have its reason elsewhere, as a library that is missing: then it is asked again. */
-#define REFUSAL_S 600
+/* A refusal may have its reason elsewhere, as a library that is missing or a machine that had no
+ * memory left: it is asked again. */
+#define REFUSAL_S 60
 
 static char *host_id(void)
 {
