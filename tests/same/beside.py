@@ -217,6 +217,9 @@ def prepare(top, actors):
     first = actors[0]
     os.makedirs(first.folder)
     first.git("init", "-q", "-b", "a0")
+    # the dates are fixed ones of long ago, and one actor's gc would expire another's reflog
+    for key in ("gc.reflogExpire", "gc.reflogExpireUnreachable"):
+        first.git("config", key, "never")
     for _ in range(3):
         first.commit()
     for actor in actors[1:]:
