@@ -111,6 +111,17 @@ static int add(const char *dir, const char *name, struct sk_strv *out)
 	return rc;
 }
 
+int sk_data_path(const char *name, struct sk_buf *out)
+{
+	struct sk_buf path = SK_BUF_INIT;
+	int rc = installed(name, &path);
+
+	if (!rc)
+		rc = sk_buf_add(out, path.ptr, path.len);
+	sk_buf_free(&path);
+	return rc;
+}
+
 int sk_data_files(const char *folder, struct sk_strv *out)
 {
 	struct sk_buf ours = SK_BUF_INIT, theirs = SK_BUF_INIT;

@@ -13,4 +13,7 @@
  * installation's.  SK_EIO when the installation's folder is not there, and names it. */
 int sk_data_files(const char *folder, struct sk_strv *out);
 
+/* Adds the path of that file or folder of the installation, whether it is there or not. */
+int sk_data_path(const char *name, struct sk_buf *out);
+
 #endif

@@ -55,7 +55,7 @@ struct sk_call {
 	const struct sk_command *command;
 	struct sk_repo *repo;
 	const char *color; /* as given, or NULL */
-	bool json, nul, help, quiet;
+	bool json, nul, help, manual, quiet;
 	struct sk_given *given; /* the command's own options, in order */
 	size_t n_given;
 	const char **arg; /* before "--" */

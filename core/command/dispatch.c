@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "command/manual.h"
 #include "command/open.h"
 #include "command/plugins.h"
 #include "command/print.h"
@@ -54,13 +55,23 @@ int sk_open_repo(enum sk_needs needs, struct sk_repo **out)
 	return rc;
 }
 
-static int man_page(void)
+static int man_page(const struct sk_command *command)
 {
-	const char *const argv[] = { "man", "git-sk", NULL };
+	int rc = sk_manual_open(command ? command->name : NULL);
+	const char *manual;
 
-	(void)fflush(NULL);
-	if (sk_proc_exec(argv)) /* there may be no man: our own words are better than none */
+	if (rc != SK_ENO)
+		return rc;
+	sk_error_clear();
+	if (!command) {
 		sk_help_all();
+		return 0;
+	}
+	/* somebody else's plugin: what its table says */
+	sk_help_command(command);
+	manual = sk_plugin_command_manual(command);
+	if (manual)
+		sk_outf("\n%s\n", manual);
 	return 0;
 }
 
@@ -76,6 +87,10 @@ static int run(const struct sk_command *command, const char *const *argv, size_t
 		rc = sk_color_set(call.color);
 	if (call.help) {
 		sk_help_command(command);
+		goto out;
+	}
+	if (call.manual) {
+		rc = man_page(command);
 		goto out;
 	}
 	if (!rc && command->needs != SK_NEEDS_NOTHING)
@@ -103,8 +118,6 @@ static int run_line(const char *const *argv, size_t n)
 		sk_outf("git-sk version %s\n", SK_VERSION);
 		return 0;
 	}
-	if (n && strcmp(argv[0], "--help") == 0)
-		return man_page();
 	if (n && strcmp(argv[0], "--complete-list") == 0)
 		return sk_complete_list(n > 1 ? argv[1] : NULL);
 	if (n && strcmp(argv[0], "--complete-words") == 0)
@@ -114,6 +127,10 @@ static int run_line(const char *const *argv, size_t n)
 		return rc;
 	if (front.color)
 		rc = sk_color_set(front.color);
+	if (!rc && front.manual) {
+		rc = man_page(NULL);
+		goto out;
+	}
 	if (rc || front.help || front.used == n) {
 		if (!rc)
 			sk_help_all();

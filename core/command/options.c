@@ -62,6 +62,8 @@ static int take(struct sk_call *call, const struct sk_option *o, const char *val
 		call->nul = true;
 	else if (o->key == 'h')
 		call->help = true;
+	else if (strcmp(o->name, "help") == 0)
+		call->manual = true;
 	else if (strcmp(o->name, "json") == 0)
 		call->json = true;
 	else if (strcmp(o->name, "color") == 0)

@@ -54,7 +54,8 @@ const struct sk_option sk_common_options[] = {
 	{ 0, "json", NULL, "one JSON object instead of text" },
 	{ 0, "color", "WHEN", "auto, always or never" },
 	{ 'z', "", NULL, "names as they are, each ended by a NUL byte" },
-	{ 'h', "help", NULL, "this help" },
+	{ 'h', "", NULL, "this help" },
+	{ 0, "help", NULL, "the manual page" },
 	{ 0, NULL, NULL, NULL },
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "command/command.h"
+#include "command/manual.h"
 #include "command/registry.h"
 
 static struct sk_call call;
@@ -203,105 +204,227 @@ static void every_option_is_in_its_usage(void **state)
 		}
 }
 
-/* The manual: mdoc(7).  A command's lines begin ".It Cm NAME"; options are "Fl x" and "Fl -xyz". */
+/* The manual: a page for each command, mdoc(7); config/man/README.md says what is compared. */
 
-static struct sk_buf manual = SK_BUF_INIT;
-
-static int read_manual(void **state)
+static void read_page(const char *command, struct sk_buf *out)
 {
-	(void)state;
-	return sk_read_file(AT_FDCWD, SK_TEST_DATA "/../../config/man/git-sk.1", 1 << 20, &manual);
-}
-
-static int free_manual(void **state)
-{
-	(void)state;
-	sk_buf_free(&manual);
-	return 0;
-}
-
-/* All synopsis lines of one command, with a space at either end. */
-static void synopsis(const char *name, struct sk_buf *out)
-{
-	char head[64];
-	size_t n = (size_t)snprintf(head, sizeof head, "\n.It Cm %s", name);
+	struct sk_buf path = SK_BUF_INIT;
 
 	sk_buf_clear(out);
-	for (const char *p = manual.ptr; (p = strstr(p, head)); p += n) {
-		if (p[n] != ' ' && p[n] != '\n')
-			continue;
-		(void)sk_buf_adds(out, " ");
-		(void)sk_buf_add(out, p + n, strcspn(p + n, "\n"));
-		(void)sk_buf_adds(out, " ");
-	}
-	assert_int_equal(sk_buf_ok(out), 0);
+	(void)sk_buf_addf(&path, SK_TEST_DATA "/../../config/man/git-sk%s%s.1", *command ? "-" : "",
+	                  command);
+	assert_int_equal(sk_buf_ok(&path), 0);
+	if (sk_read_file(AT_FDCWD, path.ptr, 1 << 20, out))
+		fail_msg("%s has no page %s", command, path.ptr);
+	sk_buf_free(&path);
 }
 
-static void the_manual_has_each_command_and_option(void **state)
+/* From the line that begins so to the next section; NULL: there is none. */
+static char *section(const char *page, const char *head)
 {
-	struct sk_buf lines = SK_BUF_INIT;
-	char word[64];
+	const char *at = strstr(page, head), *end;
+	char *copy;
+
+	if (!at)
+		return NULL;
+	end = strstr(at + strlen(head), "\n.Sh ");
+	copy = end ? strndup(at, (size_t)(end + 1 - at)) : strdup(at);
+	assert_non_null(copy);
+	return copy;
+}
+
+/* Drops all white space. */
+static void squeeze(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++)
+		if (!strchr(" \n\t", *text))
+			*to++ = *text;
+	*to = '\0';
+}
+
+static void the_synopsis_is_the_usage(void **state)
+{
+	struct sk_buf page = SK_BUF_INIT, text = SK_BUF_INIT, want = SK_BUF_INIT;
 
 	(void)state;
 	for (const struct sk_command *c = sk_commands; c->name; c++) {
-		synopsis(c->name, &lines);
-		if (!lines.len)
-			fail_msg("%s is not in the manual", c->name);
-		for (const struct sk_option *o = c->options; o->name; o++) {
-			(void)snprintf(word, sizeof word, "Fl -%s", o->name);
-			if (*o->name && !has_word(lines.ptr, word))
-				fail_msg("--%s of %s is not in the manual", o->name, c->name);
-			(void)snprintf(word, sizeof word, "Fl %c ", o->key);
-			if (o->key && !strstr(lines.ptr, word))
-				fail_msg("-%c of %s is not in the manual", o->key, c->name);
-		}
+		char *synopsis;
+
+		read_page(c->name, &page);
+		synopsis = section(page.ptr, "\n.Sh SYNOPSIS\n");
+		assert_non_null(synopsis);
+		sk_buf_clear(&text);
+		sk_buf_clear(&want);
+		assert_int_equal(sk_manual_text(synopsis, 78, &text), 0);
+		(void)sk_buf_adds(&want, "SYNOPSIS");
+		for (size_t i = 0; c->usage[i]; i++)
+			(void)sk_buf_addf(&want, "git sk %s %s", c->name, c->usage[i]);
+		assert_int_equal(sk_buf_ok(&want), 0);
+		squeeze(text.ptr);
+		squeeze(want.ptr);
+		assert_string_equal(text.ptr, want.ptr);
+		free(synopsis);
 	}
-	for (const struct sk_option *o = sk_common_options; o->name; o++) {
-		(void)snprintf(word, sizeof word, *o->name ? "Fl -%s" : "Fl C%.0s", o->name);
-		if (!strstr(manual.ptr, word))
-			fail_msg("-%c --%s is not in the manual", o->key, o->name);
-	}
-	sk_buf_free(&lines);
+	sk_buf_free(&page);
+	sk_buf_free(&text);
+	sk_buf_free(&want);
 }
 
-static void the_manual_has_nothing_else(void **state)
+static void add_item(const struct sk_option *o, struct sk_buf *out)
 {
-	char name[64], option[64];
+	(void)sk_buf_adds(out, "\n.It ");
+	if (o->key)
+		(void)sk_buf_addf(out, "Fl %c%s%s", o->key, o->arg ? " Ar " : "",
+		                  o->arg ? o->arg : "");
+	if (o->key && *o->name)
+		(void)sk_buf_adds(out, " , ");
+	if (*o->name)
+		(void)sk_buf_addf(out, "Fl -%s%s%s", o->name, o->arg ? " Ar " : "",
+		                  o->arg ? o->arg : "");
+	(void)sk_buf_adds(out, "\n");
+	assert_int_equal(sk_buf_ok(out), 0);
+}
+
+/* Returns how many there are. */
+static size_t has_options(const char *page, const char *where, const struct sk_option *list,
+                          const struct sk_command *command)
+{
+	struct sk_buf item = SK_BUF_INIT;
+	size_t n = 0;
+
+	for (const struct sk_option *o = list; o->name; o++) {
+		if (list == sk_common_options && strcmp(o->name, "json") != 0 && o->key != 'z')
+			continue;
+		if (list == sk_common_options && !sk_command_takes(command, o))
+			continue;
+		sk_buf_clear(&item);
+		add_item(o, &item);
+		if (!strstr(page, item.ptr))
+			fail_msg("the options of %s have no line '%.*s'", where, (int)item.len - 2,
+			         item.ptr + 1);
+		n++;
+	}
+	sk_buf_free(&item);
+	return n;
+}
+
+static void the_options_are_those_of_the_table(void **state)
+{
+	struct sk_buf page = SK_BUF_INIT;
 
 	(void)state;
-	for (const char *p = manual.ptr; (p = strstr(p, "\n.It Cm ")); p++) {
-		const char *line = p + 8, *end = line + strcspn(line, "\n");
-		const struct sk_command *c;
+	for (const struct sk_command *c = sk_commands; c->name; c++) {
+		size_t n = 0;
+		char *options;
 
-		assert_int_equal(sscanf(line, "%63[a-z]", name), 1);
-		c = sk_command_find(name);
-		if (!c)
-			fail_msg("the manual has %s, which is no command", name);
-		for (const char *f = line; (f = strstr(f, "Fl ")) && f < end; f++) {
-			bool found = false;
-
-			if (sscanf(f, "Fl -%63[a-z-]", option) != 1)
-				continue;
-			for (const struct sk_option *o = c->options; o->name; o++)
-				found |= strcmp(o->name, option) == 0;
-			if (!found)
-				fail_msg("the manual has --%s of %s, which is none", option, name);
-		}
+		read_page(c->name, &page);
+		options = section(page.ptr, "\n.Sh OPTIONS\n");
+		assert_non_null(options);
+		n = has_options(options, c->name, c->options, c) +
+		    has_options(options, c->name, sk_common_options, c);
+		for (const char *p = options; (p = strstr(p, "\n.It Fl ")); p++)
+			if (!n--)
+				fail_msg("the options of %s have one more than the table: %.40s",
+				         c->name, p + 1);
+		free(options);
 	}
+	sk_buf_free(&page);
 }
 
-static void the_manual_has_every_exit_code(void **state)
+static void the_sections_are_the_usual_ones(void **state)
+{
+	static const char *const heads[] = { "NAME",    "SYNOPSIS",    "DESCRIPTION",
+		                             "OPTIONS", "EXIT STATUS", "SEE ALSO" };
+	struct sk_buf page = SK_BUF_INIT, line = SK_BUF_INIT;
+
+	(void)state;
+	for (const struct sk_command *c = sk_commands; c->name; c++) {
+		const char *at;
+
+		read_page(c->name, &page);
+		at = page.ptr;
+		for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+			sk_buf_clear(&line);
+			(void)sk_buf_addf(&line, "\n.Sh %s\n", heads[i]);
+			at = strstr(at, sk_buf_str(&line));
+			if (!at)
+				fail_msg("%s: no %s where it should be", c->name, heads[i]);
+		}
+		sk_buf_clear(&line);
+		(void)sk_buf_addf(&line, "\n.Nm git-sk-%s\n.Nd %s\n", c->name, c->summary);
+		if (!strstr(page.ptr, sk_buf_str(&line)))
+			fail_msg("the page of %s does not have:%s", c->name, sk_buf_str(&line));
+	}
+	sk_buf_free(&page);
+	sk_buf_free(&line);
+}
+
+static void the_plain_text_knows_the_macros(void **state)
+{
+	struct sk_buf page = SK_BUF_INIT;
+
+	(void)state;
+	for (const struct sk_command *c = sk_commands; c->name; c++) {
+		read_page(c->name, &page);
+		for (const char *p = page.ptr; p; p = strchr(p, '\n')) {
+			p += *p == '\n';
+			if (*p == '.' && p[1] != '\\' &&
+			    !sk_manual_knows(p + 1, strcspn(p + 1, " \n")))
+				fail_msg("%s: '%.20s' is not known", c->name, p);
+		}
+	}
+	sk_buf_free(&page);
+}
+
+static void the_overview_has_each_command(void **state)
+{
+	struct sk_buf page = SK_BUF_INIT, line = SK_BUF_INIT;
+	char name[64], *commands;
+
+	(void)state;
+	read_page("", &page);
+	commands = section(page.ptr, "\n.Sh COMMANDS\n");
+	assert_non_null(commands);
+	for (const struct sk_command *c = sk_commands; c->name; c++) {
+		sk_buf_clear(&line);
+		(void)sk_buf_addf(&line, "\n.It Cm %s\n%s\n", c->name, c->summary);
+		if (!strstr(commands, sk_buf_str(&line)))
+			fail_msg("git-sk.1 does not have:%s", sk_buf_str(&line));
+	}
+	for (const char *p = commands; (p = strstr(p, "\n.It Cm ")); p++) {
+		assert_int_equal(sscanf(p, "\n.It Cm %63[a-z]", name), 1);
+		if (!sk_command_find(name) && !strstr(" chat flag conf ", name))
+			fail_msg("git-sk.1 has %s, which is no command", name);
+	}
+	for (const struct sk_option *o = sk_common_options; o->name; o++) {
+		sk_buf_clear(&line);
+		add_item(o, &line);
+		if (!strstr(page.ptr, line.ptr))
+			fail_msg("git-sk.1 does not have:%s", line.ptr);
+	}
+	free(commands);
+	sk_buf_free(&page);
+	sk_buf_free(&line);
+}
+
+static void the_overview_has_every_exit_code(void **state)
 {
 	static const int codes[] = { 0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 130 };
-	const char *at = strstr(manual.ptr, ".Sh EXIT STATUS");
+	struct sk_buf page = SK_BUF_INIT;
+	const char *at;
 	char line[16];
 
 	(void)state;
+	read_page("", &page);
+	at = strstr(page.ptr, ".Sh EXIT STATUS");
 	assert_non_null(at);
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
 		(void)snprintf(line, sizeof line, "\n.It %d\n", codes[i]);
 		assert_non_null(strstr(at, line));
 	}
+	sk_buf_free(&page);
 }
 
 /* The registry */
@@ -376,12 +499,12 @@ int main(void)
 		cmocka_unit_test(writes_the_line_down),
 		cmocka_unit_test(no_name_is_there_twice),
 		cmocka_unit_test(every_option_is_in_its_usage),
-		cmocka_unit_test_setup_teardown(the_manual_has_each_command_and_option, read_manual,
-		                                free_manual),
-		cmocka_unit_test_setup_teardown(the_manual_has_nothing_else, read_manual,
-		                                free_manual),
-		cmocka_unit_test_setup_teardown(the_manual_has_every_exit_code, read_manual,
-		                                free_manual),
+		cmocka_unit_test(the_synopsis_is_the_usage),
+		cmocka_unit_test(the_options_are_those_of_the_table),
+		cmocka_unit_test(the_sections_are_the_usual_ones),
+		cmocka_unit_test(the_plain_text_knows_the_macros),
+		cmocka_unit_test(the_overview_has_each_command),
+		cmocka_unit_test(the_overview_has_every_exit_code),
 		cmocka_unit_test_setup_teardown(the_registry_keeps_any_path, scratch_up,
 		                                scratch_down),
 		cmocka_unit_test_setup_teardown(the_registry_survives_rubbish, scratch_up,
