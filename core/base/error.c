@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/text.h"
+
 static _Thread_local char message[1024];
 static int quiet;
 
@@ -80,12 +83,41 @@ void sk_error_clear(void)
 	message[0] = '\0';
 }
 
+/* Names are escaped where a line is made of them; what else came from a repository (why a file was
+ * skipped, what a command said) must not reach a terminal as it is either. */
+static void escaped(const char *prefix, const char *text)
+{
+	struct sk_buf out = SK_BUF_INIT;
+
+	for (;; text++) {
+		size_t n = strcspn(text, "\n");
+
+		(void)sk_add_text(&out, text, n);
+		text += n;
+		if (!*text)
+			break;
+		(void)sk_buf_addc(&out, '\n');
+	}
+	(void)fprintf(stderr, "git sk: %s%s\n", prefix,
+	              out.oom ? "out of memory" : sk_buf_str(&out));
+	sk_buf_free(&out);
+}
+
 static void print_line(const char *prefix, const char *fmt, va_list ap)
 {
 	char line[2048];
 
 	(void)vsnprintf(line, sizeof line, fmt, ap);
-	(void)fprintf(stderr, "git sk: %s%s\n", prefix, line);
+	escaped(prefix, line);
+}
+
+void sk_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_line("", fmt, ap);
+	va_end(ap);
 }
 
 void sk_warn(const char *fmt, ...)

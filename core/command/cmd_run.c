@@ -51,7 +51,7 @@ static void exec_child(const char *const *argv, const struct sigaction *before,
 		errno = ENOENT;
 	code = errno == ENOENT ? NOT_FOUND : NOT_RUN;
 	(void)sk_error_errno(SK_EIO, "cannot run %s", sk_name(argv[0]));
-	(void)fprintf(stderr, "git sk: %s\n", sk_error_message());
+	sk_say("%s", sk_error_message());
 	_exit(code);
 }
 

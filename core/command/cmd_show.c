@@ -67,7 +67,10 @@ static int add_skipped(const struct sk_repo *repo, const struct sk_entry *e, str
 		(void)sk_buf_adds(out, i ? "" : "\nSkipped:\n");
 		(void)sk_buf_adds(out, "  ");
 		(void)sk_add_name(out, p[i].path, strlen(p[i].path));
-		(void)sk_buf_addf(out, ": %s\n", p[i].reason ? p[i].reason : "unknown");
+		(void)sk_buf_adds(out, ": ");
+		(void)sk_add_text(out, p[i].reason ? p[i].reason : "unknown",
+		                  strlen(p[i].reason ? p[i].reason : "unknown"));
+		(void)sk_buf_addc(out, '\n');
 	}
 	sk_meta_clear(&meta);
 	return 0;

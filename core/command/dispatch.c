@@ -177,11 +177,11 @@ int sk_main(int argc, char **argv)
 		rc = run_line(words + (argc ? 1 : 0), n);
 	sk_progress_end();
 	if (rc && *sk_error_message())
-		(void)fprintf(stderr, "git sk: %s\n", sk_error_message());
+		sk_say("%s", sk_error_message());
 	end = sk_out_end();
 	if (end && sk_out_gone())
 		die_quietly();
 	if (end)
-		(void)fprintf(stderr, "git sk: %s\n", sk_error_message());
+		sk_say("%s", sk_error_message());
 	return end ? end : rc;
 }

@@ -282,8 +282,8 @@ int sk_report_restore(const struct sk_call *call, const char *operation, const c
                       const struct sk_restore_result *r, bool dry_run, int rc)
 {
 	for (size_t i = 0; i < r->n_skips; i++)
-		(void)fprintf(stderr, "git sk: skipped %s: %s\n", sk_name(r->skip[i].path),
-		              r->skip[i].reason ? r->skip[i].reason : "unknown");
+		sk_say("skipped %s: %s", sk_name(r->skip[i].path),
+		       r->skip[i].reason ? r->skip[i].reason : "unknown");
 	if (rc == SK_EPARTIAL)
 		sk_error_clear(); /* all of it was just said */
 	if (call->json) {

@@ -36,6 +36,9 @@ static int add_entry(struct build *b, const char *path, uint32_t mode, const str
 {
 	struct entry *e;
 
+	if (!S_ISREG(mode) && mode != 0120000 && mode != 0160000)
+		return sk_error(SK_EREFUSED, "the staged file '%s' is of an unknown kind (%o)",
+		                sk_name(path), mode);
 	if (b->n == b->cap) {
 		size_t cap = b->cap ? b->cap * 2 : 256;
 
@@ -129,6 +132,26 @@ static int add_sparse(struct build *b, const struct sk_index_info *info)
 	return rc;
 }
 
+/* The record was read from a tree that anybody may have made: `git checkout --ours` writes to the
+ * path of a conflict without looking at it again. */
+static int check_info(const struct sk_index_info *info)
+{
+	size_t len = strlen(info->path), n;
+
+	if (info->mode == 040000 && len && info->path[len - 1] == '/')
+		len--;
+	for (size_t at = 0; at <= len; at += n + 1) {
+		const char *slash = memchr(info->path + at, '/', len - at);
+
+		n = slash ? (size_t)(slash - info->path) - at : len - at;
+		if (sk_unsafe_name(info->path + at, n))
+			return sk_error(SK_EREFUSED,
+			                "the staged files have a name that must not be: '%s'",
+			                sk_name(info->path));
+	}
+	return 0;
+}
+
 static int add_info(struct build *b, const struct sk_meta *meta)
 {
 	int rc = 0;
@@ -136,9 +159,11 @@ static int add_info(struct build *b, const struct sk_meta *meta)
 	for (size_t i = 0; i < meta->n_info && !rc; i++) {
 		const struct sk_index_info *info = &meta->info[i];
 
-		rc = info->mode == 040000 ? add_sparse(b, info)
-		                          : add_entry(b, info->path, info->mode, &info->oid,
-		                                      info->stage, info->flags);
+		rc = check_info(info);
+		if (!rc)
+			rc = info->mode == 040000 ? add_sparse(b, info)
+			                          : add_entry(b, info->path, info->mode, &info->oid,
+			                                      info->stage, info->flags);
 	}
 	return rc;
 }
