@@ -180,11 +180,14 @@ static bool starts(const char *text, size_t len, const char *word)
 	return len >= strlen(word) && strncmp(text, word, strlen(word)) == 0;
 }
 
-/* The line of git's words that says most: the last that is a complaint, else the last. */
+/* The line of git's words that says most: the last that is a complaint, else the last.  That refs
+ * were not pushed is what git says after each of its reasons: only when it gave none. */
 static void best_line(const char *text, const char **out, size_t *out_len)
 {
 	static const char *const marks[] = { "fatal: ", "error: ", "remote: fatal: ",
 		                             "remote: error: ", "! [" };
+	static const char summary[] = "failed to push some refs";
+	bool told = false;
 
 	*out = text;
 	*out_len = 0;
@@ -202,9 +205,10 @@ static void best_line(const char *text, const char **out, size_t *out_len)
 				marked = true;
 				break;
 			}
-		if (len && (marked || !*out_len)) {
+		if (len && (marked || !*out_len) && !(told && starts(p, len, summary))) {
 			*out = p;
 			*out_len = len;
+			told = marked;
 		}
 	}
 }

@@ -96,22 +96,36 @@ static int find_lost(const struct sk_repo *repo, const struct sk_buf *input, str
 	return 0;
 }
 
-/* "OID MESSAGE" a line, the newest first. */
+/* "OID MESSAGE" a line, the newest first.  The last stash may be taken back while git reads. */
 static int read_stashes(const struct sk_repo *repo, struct sk_buf *out)
 {
 	const char *const args[] = {
 		"log", "-g", "--no-decorate", "--no-color", "--format=%H %gs", "refs/stash",
 		"--",  NULL
 	};
-	struct sk_oid oid;
-	int status = 0, rc = sk_ref_read(repo, "refs/stash", &oid);
+	struct sk_buf errors = SK_BUF_INIT;
+	struct sk_oid was, oid;
+	int status = 1, rc = sk_ref_read(repo, "refs/stash", &oid);
 
-	if (rc == SK_ENO || rc == SK_EDAMAGED)
-		return 0;
-	if (!rc)
-		rc = sk_git_run(repo, args, NULL, out, &status);
-	if (!rc && status)
-		rc = sk_error(SK_EDAMAGED, "the list of stashes cannot be read");
+	while (!rc && status) {
+		was = oid;
+		sk_buf_clear(out);
+		rc = sk_git_run_index(repo, NULL, args, NULL, out, &errors, &status);
+		if (rc || !status)
+			break;
+		rc = sk_ref_read(repo, "refs/stash", &oid);
+		if (!rc && sk_oid_eq(&was, &oid)) {
+			rc = sk_error(SK_EDAMAGED, "the list of stashes cannot be read; see "
+			                           "'git stash list'");
+			goto out;
+		}
+	}
+	if (rc == SK_ENO || rc == SK_EDAMAGED) {
+		sk_buf_clear(out);
+		rc = 0;
+	}
+out:
+	sk_buf_free(&errors);
 	return rc;
 }
 

@@ -18,6 +18,7 @@
 
 #define COMPARE_S 86400
 #define WAIT_S 30
+#define ATTEMPTS 3
 #define GIVE_DEPTH 16 /* refs may lie that deep */
 
 struct push {
@@ -346,13 +347,22 @@ static int attempt(struct push *p)
 	return rc;
 }
 
+/* Whether another attempt may help, after `n` of them: what we remember of the vault was wrong, or
+ * something moved here while git read it (a gc, a stash taken back, a prune). */
+static bool may_help(const struct push *p, int rc, int n)
+{
+	if (!rc || rc == SK_ENO || p->offline)
+		return false;
+	return n == 1 || p->stale || p->unsaid;
+}
+
 static int attempts(struct push *p)
 {
 	size_t broken = p->out->broken.n;
 	int rc = attempt(p);
 
-	if (rc && rc != SK_ENO && !p->offline && (!p->whole || p->stale || p->unsaid)) {
-		p->whole = true; /* something is not as we remember it */
+	for (int n = 1; n < ATTEMPTS && may_help(p, rc, n); n++) {
+		p->whole = true;
 		rc = attempt(p);
 	}
 	if (rc == SK_EIO && p->local) {

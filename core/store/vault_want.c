@@ -158,6 +158,8 @@ int sk_vault_want(const struct sk_repo *repo, const struct sk_vault *vault, stru
 		rc = sk_vault_refs_add(&want, "newest", &top);
 	if (!rc && !sk_strv_has(broken, "keep")) {
 		rc = sk_vault_keep_make(repo, &keep);
+		if (rc == SK_EDAMAGED) /* or git read while others wrote */
+			rc = sk_vault_keep_make(repo, &keep);
 		if (rc == SK_EDAMAGED) /* what is there of it stays as it is */
 			rc = sk_strv_add(broken, "keep");
 		else

@@ -324,6 +324,20 @@ t_one_damaged_entry() {
 	fsck_ok ../v && eq "$(in_vault ../v "$(part)/sk/backup/" | wc -l)" "$(($(ids | wc -l) - $(git for-each-ref --format='%(refname)' refs/sk/backup | while read -r r; do git ls-tree -r "$r" | grep -c "$bad" || :; done | grep -c 1)))"
 }
 
+t_what_fails_once_is_tried_again() { # git's gc at work here or there, a hook that had a bad day
+	start
+	git sk vault add v ../v >/dev/null 2>&1 && mkdir ../v/hooks
+	printf '#!/bin/sh\ncat >/dev/null\necho x >>tries\n[ "$(wc -l <tries)" -gt 1 ]\n' >../v/hooks/pre-receive
+	chmod +x ../v/hooks/pre-receive
+	echo again >>a.txt && git sk backup -q && git sk vault push -q
+	eq "$(grep -c x ../v/tries)" 2
+	printf '#!/bin/sh\ncat >/dev/null\necho x >>tries\nexit 1\n' >../v/hooks/pre-receive
+	echo never >>a.txt && git sk backup -q
+	code 15 git sk vault push -q
+	has "$W.err" 'pre-receive hook declined' # why, not only that it failed
+	hasnt "$W.err" 'failed to push some refs'
+}
+
 t_no_room_no_right() {
 	start
 	if [ "$(id -u)" = 0 ]; then
