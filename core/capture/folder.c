@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "capture/scan.h"
+#include "repo/safename.h"
 
 /* A .gitignore larger than this is not believed. */
 #define IGNORE_MAX (16u << 20)
@@ -289,6 +290,10 @@ static int settle(struct sk_worker *w, const struct sk_task *t, struct sk_node *
 
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) {
 		rc = sk_skip(w, path, "changed while it was read", true);
+		return rc ? rc : SK_ENO;
+	}
+	if (S_ISLNK(st->st_mode) && sk_unsafe_link(node->name, node->name_len)) {
+		rc = sk_skip(w, path, "git cannot store a link of this name", true);
 		return rc ? rc : SK_ENO;
 	}
 	if (too_large(w->scan, g, st, path)) {

@@ -9,6 +9,7 @@
 #include "capture/scan.h"
 
 #define TRIES 3
+#define CHANGED "changed while it was read"
 /* A file touched this short a time before it was read may be touched again without its timestamps
  * telling: the kernel's clock for them ticks every 1 to 10 ms; some filesystems keep seconds, or
  * pairs of them. */
@@ -52,14 +53,21 @@ int sk_skip(struct sk_worker *w, const char *path, const char *reason, bool unre
 	return sk_meta_add(&w->meta, 'S', path, 0, reason);
 }
 
+static int skip_file(struct sk_worker *w, const char *path, const char *reason)
+{
+	int rc = sk_skip(w, path, reason, true);
+
+	return rc ? rc : SK_ENO;
+}
+
 static int skip_errno(struct sk_worker *w, const char *path, int err)
 {
-	int rc;
-
 	if (err == ENOENT || err == ENOTDIR)
 		return SK_ENO;
-	rc = sk_skip(w, path, strerror(err), true);
-	return rc ? rc : SK_ENO;
+	/* a link, a socket or a device stands where a file was a moment ago */
+	if (err == ELOOP || err == ENXIO || err == ENODEV)
+		return skip_file(w, path, CHANGED);
+	return skip_file(w, path, strerror(err));
 }
 
 /* The bytes of `data` as a blob: stored unless `known` says that it is. */
@@ -125,8 +133,10 @@ static int read_file(struct sk_worker *w, int fd, const char *path, struct sk_no
 	for (int i = 0; i < TRIES; i++) {
 		int64_t before = sk_stamp_clock();
 
-		if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		if (fstat(fd, &st) < 0)
 			return skip_errno(w, path, errno);
+		if (!S_ISREG(st.st_mode))
+			return skip_file(w, path, CHANGED);
 		sk_stat_from(&first, &st);
 		errno = 0;
 		rc = read_once(w, fd, &st, node, known);
@@ -167,7 +177,7 @@ static int read_moving(struct sk_worker *w, int fd, const char *path, struct sk_
 		rc = keep_bytes(w, sk_buf_str(&data), data.len, NULL, &node->oid);
 	node->flags = SK_NODE_RACY;
 	if (!rc)
-		rc = sk_skip(w, path, "changed while it was read", true);
+		rc = sk_skip(w, path, CHANGED, true);
 	sk_buf_free(&data);
 	return rc;
 }

@@ -34,10 +34,9 @@ static bool hfs_ignored(const char *s, size_t n)
 	return u[0] == 0xef && u[1] == 0xbb && u[2] == 0xbf;
 }
 
-static bool hfs_dotgit(const char *name, size_t len)
+static bool hfs_same(const char *name, size_t len, const char *want)
 {
-	static const char want[] = ".git";
-	size_t at = 0;
+	size_t at = 0, end = strlen(want);
 
 	for (size_t i = 0, n; i < len; i += n) {
 		n = sk_utf8_len(name + i, len - i);
@@ -45,11 +44,11 @@ static bool hfs_dotgit(const char *name, size_t len)
 			return false;
 		if (hfs_ignored(name + i, n))
 			continue;
-		if (at == 4 || n != 1 || strncasecmp(name + i, &want[at], 1) != 0)
+		if (at == end || n != 1 || strncasecmp(name + i, &want[at], 1) != 0)
 			return false;
 		at++;
 	}
-	return at == 4;
+	return at == end;
 }
 
 bool sk_unsafe_name(const char *name, size_t len)
@@ -67,5 +66,42 @@ bool sk_unsafe_name(const char *name, size_t len)
 			return true;
 		start = end + 1;
 	}
-	return hfs_dotgit(name, len);
+	return hfs_same(name, len, ".git");
+}
+
+/* As Windows shortens ".gitmodules": "gitmod~1" to "~4", or "gi7eba~1" with as many letters of the
+ * hash as the number leaves; 0: it is none, otherwise how long it is. */
+static size_t short_gitmodules(const char *name, size_t len)
+{
+	static const char hash[] = "gi7eba";
+	size_t i = 0;
+
+	if (len < 8)
+		return 0;
+	if (strncasecmp(name, "gitmod~", 7) == 0 && name[7] >= '1' && name[7] <= '4')
+		return 8;
+	while (i < 6 && name[i] != '~' && strncasecmp(name + i, &hash[i], 1) == 0)
+		i++;
+	if (name[i] != '~' || name[i + 1] < '1')
+		return 0;
+	for (i++; i < 8; i++)
+		if (name[i] < '0' || name[i] > '9')
+			return 0;
+	return 8;
+}
+
+bool sk_unsafe_link(const char *name, size_t len)
+{
+	static const char want[] = ".gitmodules";
+	size_t at = sizeof want - 1;
+
+	if (hfs_same(name, len, want))
+		return true;
+	if (len < at || strncasecmp(name, want, at) != 0)
+		at = short_gitmodules(name, len);
+	if (at == 0)
+		return false;
+	while (at < len && (name[at] == ' ' || name[at] == '.'))
+		at++;
+	return at == len || name[at] == ':';
 }

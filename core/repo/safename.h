@@ -12,4 +12,8 @@
  * with code points that HFS+ ignores. */
 bool sk_unsafe_name(const char *name, size_t len);
 
+/* True for ".gitmodules" in any spelling: git takes no link of that name (it would read its
+ * submodules from elsewhere), and its fsck calls a tree that has one wrong (gitmodulesSymlink). */
+bool sk_unsafe_link(const char *name, size_t len);
+
 #endif

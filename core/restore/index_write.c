@@ -34,8 +34,14 @@ struct build {
 static int add_entry(struct build *b, const char *path, uint32_t mode, const struct sk_oid *oid,
                      uint8_t stage, uint8_t flags)
 {
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	struct entry *e;
 
+	if (S_ISLNK(mode) && sk_unsafe_link(name, strlen(name)))
+		return sk_error(SK_EREFUSED,
+		                "the staged files have a link of a name that must "
+		                "not be: '%s'",
+		                sk_name(path));
 	if (!S_ISREG(mode) && mode != 0120000 && mode != 0160000)
 		return sk_error(SK_EREFUSED, "the staged file '%s' is of an unknown kind (%o)",
 		                sk_name(path), mode);

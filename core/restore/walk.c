@@ -126,6 +126,8 @@ static int in_target(struct walk *w, struct sk_spot *place, const struct sk_chil
 		return sk_want_folder(w, place, tree ? &c->oid : NULL, &n, sel, false);
 	if (sel != SELECTED)
 		return 0;
+	if (S_ISLNK(c->mode) && sk_unsafe_link(c->name, c->len))
+		return sk_plan_skip(w->plan, w->path.ptr, "a link must not have this name");
 	if (!S_ISREG(c->mode) && !S_ISLNK(c->mode))
 		return sk_plan_skip(w->plan, w->path.ptr, "of an unknown kind (%o) in backup '%s'",
 		                    c->mode, w->t->id);

@@ -131,11 +131,48 @@ static void names(void **state)
 			fail_msg("'%s' was refused", good[i]);
 }
 
+static void link_names(void **state)
+{
+	static const char *const bad[] = { ".gitmodules",
+		                           ".GitModules",
+		                           ".gitmodules ",
+		                           ".gitmodules...",
+		                           ".gitmodules:x",
+		                           ".gitmodules .::$DATA",
+		                           "gitmod~1",
+		                           "GITMOD~4 ",
+		                           "gi7eba~1",
+		                           "GI7EB~12",
+		                           "gi7~1234",
+		                           ".gitmod\xe2\x80\x8cules",
+		                           ".gitmodules\xef\xbb\xbf" };
+	static const char *const good[] = { "",
+		                            "gitmodules",
+		                            ".gitmodule",
+		                            ".gitmodulesx",
+		                            ".gitmodules\\x",
+		                            "gitmod~5",
+		                            "gitmod~",
+		                            "gi7eba~0",
+		                            "gi7eba~x",
+		                            "gi7ebaa1",
+		                            ".gitignore",
+		                            "\xff\xfe\xfd\xfc\xfb\xfa\xf9~1" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (!sk_unsafe_link(bad[i], strlen(bad[i])))
+			fail_msg("'%s' was let through", bad[i]);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		if (sk_unsafe_link(good[i], strlen(good[i])))
+			fail_msg("'%s' was refused", good[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(folders_only),
 		                            cmocka_unit_test(parents), cmocka_unit_test(bits),
-		                            cmocka_unit_test(names) };
+		                            cmocka_unit_test(link_names), cmocka_unit_test(names) };
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
