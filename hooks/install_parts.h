@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/lockfile.h"
 #include "hooks/install.h"
 
 /* ---- install_text.c: git's configuration files, as text ----
@@ -98,20 +99,17 @@ int sk_replace_file(const char *path, const struct sk_buf *data, const struct st
 
 struct sk_locked {
 	char *path; /* the file itself, links followed */
-	char *lock; /* FILE.lock, which git takes too */
-	char *ours; /* FILE.git-sk: another name of it while we have it */
-	int fd;
+	struct sk_lockfile lock;
 	struct stat st;
 	struct sk_buf text;
 };
 
 #define SK_LOCKED_INIT                                                                             \
 	{                                                                                          \
-		NULL, NULL, NULL, -1, { 0 }, SK_BUF_INIT                                           \
+		NULL, SK_LOCKFILE_INIT, { 0 }, SK_BUF_INIT                                         \
 	}
 
-/* Takes FILE.lock as git does and reads the file (a missing one is empty).  The lock of one of us
- * that was killed is known by its second name and taken over. */
+/* Takes FILE.lock (lockfile.h) and reads the file (a missing one is empty). */
 int sk_lock_file(const char *path, struct sk_locked *out);
 int sk_lock_commit(struct sk_locked *locked, const struct sk_buf *text);
 void sk_lock_release(struct sk_locked *locked); /* fine after commit and on SK_LOCKED_INIT */

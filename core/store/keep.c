@@ -27,8 +27,8 @@
 #define LOCK_SECONDS 5
 
 struct held {
-	int fd;     /* flock on SKDIR/keep.lock: one SafeKeep at a time */
-	char *lock; /* refs/sk/keep.lock: git's reflog expire rewrites the log */
+	int fd;                  /* flock on SKDIR/keep.lock: one SafeKeep at a time */
+	struct sk_lockfile lock; /* refs/sk/keep.lock: git's reflog expire rewrites the log */
 };
 
 static int path_of(const char *dir, const char *name, char **out)
@@ -50,7 +50,7 @@ static int take(const struct sk_repo *repo, struct held *h)
 	char *path = NULL;
 	int rc;
 
-	*h = (struct held){ -1, NULL };
+	*h = (struct held){ -1, SK_LOCKFILE_INIT };
 	rc = sk_mkdirs(repo->skdir, 0777);
 	if (!rc)
 		rc = path_of(repo->skdir, "keep.lock", &path);
@@ -79,9 +79,7 @@ static int take_log(const struct sk_repo *repo, struct held *h)
 
 static void let_go(struct held *h)
 {
-	if (h->lock)
-		(void)unlink(h->lock);
-	free(h->lock);
+	sk_lockfile_release(&h->lock);
 	if (h->fd >= 0)
 		(void)close(h->fd);
 }

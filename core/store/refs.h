@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/lockfile.h"
 #include "base/oid.h"
 #include "repo/repo.h"
 
@@ -69,10 +70,11 @@ int sk_refs_delete(const struct sk_repo *repo, const struct sk_ref_drop *drop, s
 /* Removes the loose file of a ref that cannot be read; its reflog stays. */
 int sk_ref_drop_broken(const struct sk_repo *repo, const char *name);
 
-/* NAME.lock of git's protocol, for changing a reflog; waits a second, then SK_EBUSY.  `note` is
- * its content: a lock with that same content is taken for stale and removed (give one only while
- * holding something that the kernel releases).  `path` is to be unlinked and freed by the
- * caller. */
-int sk_ref_lock(const struct sk_repo *repo, const char *name, const char *note, char **path);
+/* NAME.lock of git's protocol (lockfile.h), for changing a reflog or packed-refs; waits a second,
+ * then SK_EBUSY.  `note` is its content: where it cannot be told whether a lock's maker is alive,
+ * one with that same content is taken for stale and removed (so only while holding something that
+ * the kernel releases). */
+int sk_ref_lock(const struct sk_repo *repo, const char *name, const char *note,
+                struct sk_lockfile *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,6 +52,22 @@ static bool is_old(int dir, const char *name)
 	       time(NULL) - st.st_mtime > LOCK_OLD_S;
 }
 
+static size_t ours_len(const char *name)
+{
+	size_t len = strlen(name), end = strlen(SK_LOCKFILE_OURS);
+
+	return len > end && strcmp(name + len - end, SK_LOCKFILE_OURS) == 0 ? len - end : 0;
+}
+
+/* The second name of a lock of ours whose maker was killed. */
+static bool drop_dead(int dir, const char *name)
+{
+	char file[NAME_MAX + 1] = "";
+
+	memcpy(file, name, ours_len(name));
+	return *file && sk_lockfile_drop_dead(dir, file);
+}
+
 /* Takes `fd`, a folder of refs. */
 static void sweep_below(int fd, int depth)
 {
@@ -61,7 +78,8 @@ static void sweep_below(int fd, int depth)
 	while (dir && (de = readdir(dir))) {
 		int below;
 
-		if (is_lock(de->d_name) && (says_note(fd, de->d_name) || is_old(fd, de->d_name)))
+		if (is_lock(de->d_name) && !drop_dead(fd, de->d_name) &&
+		    (says_note(fd, de->d_name) || is_old(fd, de->d_name)))
 			(void)unlinkat(fd, de->d_name, 0);
 		else if (de->d_name[0] != '.' && depth > 0 &&
 		         fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -197,24 +215,39 @@ static int rewrite(const struct sk_repo *repo, const struct sk_refs *refs)
 	return rc;
 }
 
-/* Removes the loose file, if it still says what was packed. */
-static int drop_loose(const struct sk_repo *repo, const struct sk_ref *ref, size_t *n)
+/* REF.lock with the note in it, best as one name more of the lock of packed-refs. */
+static bool lock_loose(const struct sk_lockfile *packed, const char *lock)
+{
+	bool done;
+	int fd;
+
+	if (packed->ours && link(packed->ours, lock) == 0)
+		return true;
+	fd = sk_create(AT_FDCWD, lock, O_WRONLY | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (fd < 0)
+		return false;
+	done = sk_write_full(fd, NOTE, sizeof NOTE - 1) == 0;
+	(void)close(fd);
+	if (!done)
+		(void)unlink(lock);
+	return done;
+}
+
+/* Removes the loose file, if it still says what was packed and nobody changes it. */
+static int drop_loose(const struct sk_repo *repo, const struct sk_lockfile *packed,
+                      const struct sk_ref *ref, size_t *n)
 {
 	char *path = NULL, *lock = NULL;
 	const char *bad = NULL;
 	struct sk_oid oid;
-	int fd = -1, rc = sk_ref_path(repo, ref->name, "", &path);
+	int rc = sk_ref_path(repo, ref->name, "", &path);
 
 	if (!rc)
 		rc = sk_ref_path(repo, ref->name, ".lock", &lock);
-	if (!rc)
-		fd = sk_create(AT_FDCWD, lock, O_WRONLY | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-	if (fd >= 0) { /* else: somebody changes it; it stays */
-		if (sk_write_full(fd, NOTE, sizeof NOTE - 1) == 0 &&
-		    sk_ref_read_loose(AT_FDCWD, path, &oid, &bad) == 0 && !bad &&
+	if (!rc && lock_loose(packed, lock)) {
+		if (sk_ref_read_loose(AT_FDCWD, path, &oid, &bad) == 0 && !bad &&
 		    sk_oid_eq(&oid, &ref->oid) && unlink(path) == 0)
 			++*n;
-		(void)close(fd);
 		(void)unlink(lock);
 	}
 	free(path);
@@ -251,21 +284,25 @@ static int leave_unchanged(const struct sk_repo *repo, struct sk_refs *refs)
 }
 
 /* packed-refs.lock, without waiting for git. */
-static int lock_packed(const struct sk_repo *repo, char **lock)
+static int lock_packed(const struct sk_repo *repo, struct sk_lockfile *out)
 {
-	char *path = NULL;
-	int rc = sk_ref_path(repo, "packed-refs.lock", "", &path);
+	char *path = NULL, *lock = NULL;
+	int rc = sk_ref_path(repo, "packed-refs", "", &path);
 
-	if (!rc && sk_exists(path) && !says_note(AT_FDCWD, path))
-		rc = sk_error(SK_EBUSY, "'%s' is there", path);
+	if (!rc)
+		rc = sk_ref_path(repo, "packed-refs.lock", "", &lock);
+	if (!rc && sk_exists(lock) && !sk_lockfile_drop_dead(AT_FDCWD, path) &&
+	    !says_note(AT_FDCWD, lock))
+		rc = sk_error(SK_EBUSY, "'%s' is there", lock);
 	free(path);
-	return rc ? rc : sk_ref_lock(repo, "packed-refs", NOTE, lock);
+	free(lock);
+	return rc ? rc : sk_ref_lock(repo, "packed-refs", NOTE, out);
 }
 
 int sk_refs_pack(const struct sk_repo *repo, size_t *n)
 {
+	struct sk_lockfile lock = SK_LOCKFILE_INIT;
 	struct sk_refs refs = { 0 };
-	char *lock = NULL;
 	int fd = -1, rc = sk_tidy_lock(repo, &fd);
 
 	*n = 0;
@@ -279,11 +316,10 @@ int sk_refs_pack(const struct sk_repo *repo, size_t *n)
 		rc = leave_unchanged(repo, &refs);
 	if (!rc && refs.n)
 		rc = rewrite(repo, &refs);
-	if (lock)
-		(void)unlink(lock);
+	sk_lockfile_drop(&lock);
 	for (size_t i = 0; !rc && i < refs.n; i++)
-		rc = drop_loose(repo, &refs.item[i], n);
-	free(lock);
+		rc = drop_loose(repo, &lock, &refs.item[i], n);
+	sk_lockfile_release(&lock);
 	sk_refs_free(&refs);
 	(void)close(fd);
 	return rc;
@@ -299,7 +335,8 @@ static bool is_due(const struct sk_repo *repo)
 	DIR *dir = sk_ref_path(repo, BACKUPS, "", &path) ? NULL : opendir(path);
 
 	while (dir && (de = readdir(dir))) {
-		locked |= is_lock(de->d_name) && says_note(dirfd(dir), de->d_name);
+		locked |= is_lock(de->d_name) &&
+		          (ours_len(de->d_name) || says_note(dirfd(dir), de->d_name));
 		n += de->d_name[0] != '.';
 	}
 	if (dir)

@@ -52,6 +52,7 @@ static int lock_is_held(const char *path, const char *name)
 	return rc;
 }
 
+/* Where no lock tells whose it is: by what it says. */
 static bool drop_stale(const char *path, const char *note)
 {
 	struct sk_buf has = SK_BUF_INIT;
@@ -62,56 +63,38 @@ static bool drop_stale(const char *path, const char *note)
 	return stale && unlink(path) == 0;
 }
 
-static int write_lock(int fd, const char *path, const char *note)
-{
-	int rc = 0;
-
-	if (sk_write_full(fd, note, strlen(note)) < 0 || fsync(fd) < 0)
-		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);
-	if (close(fd) < 0 && !rc)
-		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);
-	if (rc)
-		(void)unlink(path);
-	return rc;
-}
-
 static int take_lock(const struct sk_repo *repo, const char *name, const char *note, bool stale,
-                     char **out)
+                     struct sk_lockfile *out)
 {
 	const struct timespec pause = { 0, LOCK_PAUSE_NS };
-	char *path = NULL;
-	int rc, fd = -1;
+	char *path = NULL, *lock = NULL;
+	int rc = sk_ref_path(repo, name, "", &path);
 
-	rc = sk_ref_path(repo, name, ".lock", &path);
-	for (int tries = 0; !rc && fd < 0; tries++) {
-		fd = sk_create(AT_FDCWD, path, O_WRONLY | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-		if (fd >= 0)
+	if (!rc)
+		rc = sk_ref_path(repo, name, ".lock", &lock);
+	for (int tries = 0; !rc; tries++) {
+		if (sk_lockfile_try(path, note, strlen(note), out) == 0)
 			break;
-		if (errno == ENOENT && tries < LOCK_TRIES) {
+		if (errno == ENOENT && tries < LOCK_TRIES)
 			rc = make_parents(repo, path); /* git removes empty folders of refs */
-			continue;
-		}
-		if (errno != EEXIST)
-			rc = sk_error_errno(SK_EIO, "cannot create '%s'", path);
-		else if (stale && drop_stale(path, note))
+		else if (errno != EEXIST)
+			rc = sk_error_errno(SK_EIO, "cannot create '%s'", lock);
+		else if (stale && drop_stale(lock, note))
 			continue;
 		else if (tries >= LOCK_TRIES)
-			rc = lock_is_held(path, name);
+			rc = lock_is_held(lock, name);
 		else
 			(void)nanosleep(&pause, NULL);
 	}
-	if (!rc)
-		rc = write_lock(fd, path, note);
-	if (rc)
-		free(path);
-	else
-		*out = path;
+	free(path);
+	free(lock);
 	return rc;
 }
 
-int sk_ref_lock(const struct sk_repo *repo, const char *name, const char *note, char **path)
+int sk_ref_lock(const struct sk_repo *repo, const char *name, const char *note,
+                struct sk_lockfile *out)
 {
-	return take_lock(repo, name, note, true, path);
+	return take_lock(repo, name, note, true, out);
 }
 
 static int sync_parent_of(const char *path)
@@ -129,7 +112,8 @@ static int sync_parent_of(const char *path)
 
 int sk_ref_create(const struct sk_repo *repo, const char *name, const struct sk_oid *oid)
 {
-	char line[SK_OID_HEX + 2], *lock = NULL, *path = NULL;
+	struct sk_lockfile lock = SK_LOCKFILE_INIT;
+	char line[SK_OID_HEX + 2], *path = NULL;
 	struct sk_oid other;
 	struct stat st;
 	int rc;
@@ -151,14 +135,12 @@ int sk_ref_create(const struct sk_repo *repo, const char *name, const struct sk_
 		rc = sk_error(SK_EREFUSED, "'%s' is there already", sk_name(name));
 	else if (rc == SK_ENO)
 		rc = 0;
-	if (!rc && rename(lock, path) < 0)
+	if (!rc && sk_lockfile_commit(&lock, path) < 0)
 		rc = sk_error_errno(SK_EIO, "cannot create the ref '%s'", sk_name(name));
-	if (rc)
-		(void)unlink(lock);
-	else
+	if (!rc)
 		rc = sync_parent_of(path);
 out:
-	free(lock);
+	sk_lockfile_release(&lock);
 	free(path);
 	return rc;
 }
@@ -166,7 +148,8 @@ out:
 int sk_ref_replace(const struct sk_repo *repo, const char *name, const struct sk_oid *old,
                    const struct sk_oid *now)
 {
-	char line[SK_OID_HEX + 2], *lock = NULL, *path = NULL;
+	struct sk_lockfile lock = SK_LOCKFILE_INIT;
+	char line[SK_OID_HEX + 2], *path = NULL;
 	struct sk_oid is;
 	int rc = sk_ref_path(repo, name, "", &path);
 
@@ -180,13 +163,11 @@ int sk_ref_replace(const struct sk_repo *repo, const char *name, const struct sk
 			rc = sk_error(SK_EBUSY, "'%s' was changed meanwhile; try again",
 			              sk_name(name));
 	}
-	if (!rc && rename(lock, path) < 0)
+	if (!rc && sk_lockfile_commit(&lock, path) < 0)
 		rc = sk_error_errno(SK_EIO, "cannot write the ref '%s'", sk_name(name));
-	if (rc && lock)
-		(void)unlink(lock);
-	else if (!rc)
+	if (!rc)
 		rc = sync_parent_of(path);
-	free(lock);
+	sk_lockfile_release(&lock);
 	free(path);
 	return rc;
 }
@@ -196,20 +177,18 @@ int sk_ref_drop_broken(const struct sk_repo *repo, const char *name)
 {
 	const char *bad = NULL;
 	struct sk_oid oid;
-	char *path = NULL, *lock = NULL;
+	struct sk_lockfile lock = SK_LOCKFILE_INIT;
+	char *path = NULL;
 	int rc = sk_ref_path(repo, name, "", &path);
 
 	if (rc)
 		return rc;
 	if (sk_ref_read_loose(AT_FDCWD, path, &oid, &bad) == 0 && bad)
 		rc = take_lock(repo, name, "", false, &lock);
-	if (!rc && lock) {
-		if (sk_ref_read_loose(AT_FDCWD, path, &oid, &bad) == 0 && bad && unlink(path) < 0 &&
-		    errno != ENOENT)
-			rc = sk_error_errno(SK_EIO, "cannot delete '%s'", path);
-		(void)unlink(lock);
-	}
-	free(lock);
+	if (!rc && lock.lock && sk_ref_read_loose(AT_FDCWD, path, &oid, &bad) == 0 && bad &&
+	    unlink(path) < 0 && errno != ENOENT)
+		rc = sk_error_errno(SK_EIO, "cannot delete '%s'", path);
+	sk_lockfile_release(&lock);
 	free(path);
 	return rc;
 }
@@ -249,6 +228,21 @@ static int update_ref(const struct sk_repo *repo, const struct sk_ref_drop *drop
 	return rc;
 }
 
+/* Locks of ours whose maker was killed: git would stop at them. */
+static bool drop_dead(const struct sk_repo *repo, const struct sk_ref_drop *drop, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; i <= n; i++) {
+		char *path = NULL;
+
+		if (sk_ref_path(repo, i < n ? drop[i].name : "packed-refs", "", &path) == 0)
+			any |= sk_lockfile_drop_dead(AT_FDCWD, path);
+		free(path);
+	}
+	return any;
+}
+
 int sk_refs_delete(const struct sk_repo *repo, const struct sk_ref_drop *drop, size_t n)
 {
 	char first[1024] = "";
@@ -266,7 +260,8 @@ int sk_refs_delete(const struct sk_repo *repo, const struct sk_ref_drop *drop, s
 		rc = sk_ref_drop_broken(repo, drop[i].name);
 		left[k++] = drop[i];
 	}
-	if (!rc && update_ref(repo, left, k) != 0) {
+	if (!rc && update_ref(repo, left, k) != 0 &&
+	    (!drop_dead(repo, left, k) || update_ref(repo, left, k) != 0)) {
 		for (size_t i = 0; i < k; i++) {
 			int got = sk_ref_read(repo, left[i].name, &oid);
 

@@ -73,7 +73,7 @@ int sk_mend_packed_refs(struct sk_mender *m)
 {
 	struct sk_buf path = SK_BUF_INIT, was = SK_BUF_INIT, now = SK_BUF_INIT;
 	struct sk_strv bad = SK_STRV_INIT;
-	char *lock = NULL;
+	struct sk_lockfile lock = SK_LOCKFILE_INIT;
 	size_t number = 0;
 	bool any = false, lost = false;
 	int rc = 0;
@@ -111,9 +111,7 @@ int sk_mend_packed_refs(struct sk_mender *m)
 		rc = sk_write_file(AT_FDCWD, path.ptr, sk_buf_str(&now), now.len, 0644, true);
 	if (!rc)
 		rc = sk_strv_add(&m->out->refs, "packed-refs");
-	if (lock)
-		(void)unlink(lock);
-	free(lock);
+	sk_lockfile_release(&lock);
 	sk_strv_free(&bad);
 	sk_buf_free(&path);
 	sk_buf_free(&was);

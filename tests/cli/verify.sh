@@ -262,7 +262,7 @@ t_reads_each_object_once() {
 
 # killed at any moment, the repair can be done again
 t_killed_repairs() {
-	local i rc lock
+	local i rc
 	made && unpack && flip "$(loose "$old_blob")" 8 && rm -f "$(loose "$now_blob")" && : >".git/refs/sk/backup/$middle"
 	cp -a .git ../git.orig
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -272,11 +272,6 @@ t_killed_repairs() {
 		kill -9 -- -$! 2>/dev/null || kill -9 $! 2>/dev/null || : # setsid may not have come that far
 		wait $! 2>/dev/null || :
 		rc=0 && git sk verify --repair -q >/dev/null 2>../err || rc=$?
-		if [ $rc = 11 ]; then # the lock of a ref that was being written: it is named, with what to do
-			lock=$(sed -n "s/.*remove '\(.*\.lock\)'$/\1/p" ../err)
-			[ -f "$lock" ] && rm "$lock" || die "repair after kill $i: $(cat ../err)"
-			rc=0 && git sk verify --repair -q >/dev/null 2>../err || rc=$?
-		fi
 		[ $rc = 0 ] || [ $rc = 14 ] || die "repair after kill $i: $rc, $(cat ../err)"
 		code 0 git sk verify
 		git sk cat "$middle" u.txt | grep -qx v2
