@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/term.h"
 #include "base/text.h"
 
 static _Thread_local char message[1024];
@@ -108,6 +109,7 @@ static void print_line(const char *prefix, const char *fmt, va_list ap)
 	char line[2048];
 
 	(void)vsnprintf(line, sizeof line, fmt, ap);
+	sk_progress_hide();
 	escaped(prefix, line);
 }
 

@@ -1,24 +1,61 @@
 #include "base/term.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 static bool color_on;
 
+static bool is_true(const char *text)
+{
+	return text && (strcasecmp(text, "true") == 0 || strcasecmp(text, "yes") == 0 ||
+	                strcasecmp(text, "on") == 0 || strcmp(text, "1") == 0);
+}
+
+bool sk_term_paged(void)
+{
+	struct stat st;
+
+	return is_true(getenv("GIT_PAGER_IN_USE")) && fstat(1, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+bool sk_term_dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return !term || !*term || strcmp(term, "dumb") == 0;
+}
+
+size_t sk_term_width(void)
+{
+	const char *text = getenv("COLUMNS");
+	struct winsize size = { 0 };
+	unsigned long n = text && *text >= '1' && *text <= '9' ? strtoul(text, NULL, 10) : 0;
+
+	for (int fd = 1; !n && fd <= 2; fd++)
+		if (ioctl(fd, TIOCGWINSZ, &size) == 0)
+			n = size.ws_col;
+	return !n ? 80 : n < 20 ? 20 : n > 1000 ? 1000 : n;
+}
+
 int sk_color_set(const char *when)
 {
-	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+	const char *no = getenv("NO_COLOR");
 
 	if (strcmp(when, "always") == 0)
 		color_on = true;
 	else if (strcmp(when, "never") == 0)
 		color_on = false;
 	else if (strcmp(when, "auto") == 0)
-		color_on = isatty(1) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+		color_on = (isatty(1) || sk_term_paged()) && !(no && *no) && !sk_term_dumb();
 	else
 		return sk_error(SK_EUSAGE, "--color takes auto, always or never, not '%s'", when);
 	return 0;
@@ -50,35 +87,95 @@ static double monotonic(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static double progress_start, progress_last;
-static bool progress_shown;
+static struct {
+	pthread_mutex_t lock; /* whoever does not get it at once says nothing: another just does */
+	double start, last, delay;
+	bool started, terminal;
+	size_t shown; /* columns of the line that stands there */
+} progress = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Seconds, as git has it. */
+static double progress_delay(void)
+{
+	const char *text = getenv("GIT_PROGRESS_DELAY");
+	char *end;
+	unsigned long n = text ? strtoul(text, &end, 10) : 0;
+
+	return text && *text >= '0' && *text <= '9' && !*end && n < 86400 ? (double)n : 1;
+}
+
+/* In the background nothing is written over what is typed. */
+static bool in_front(void)
+{
+	pid_t group = tcgetpgrp(2);
+
+	return group < 0 || group == getpgrp();
+}
+
+static void show_progress(const char *what, size_t done, size_t total)
+{
+	char line[128];
+	size_t width = sk_term_width(), n;
+
+	if (total)
+		(void)snprintf(line, sizeof line, "%c%.60s: %3zu%% (%zu/%zu)",
+		               toupper((unsigned char)*what), what + 1,
+		               done >= total ? 100 : (size_t)((double)done * 100 / (double)total),
+		               done, total);
+	else
+		(void)snprintf(line, sizeof line, "%c%.60s: %zu", toupper((unsigned char)*what),
+		               what + 1, done);
+	n = strlen(line);
+	n = n < width ? n : width - 1;
+	(void)fprintf(stderr, "\r%.*s%*s", (int)n, line,
+	              (int)(progress.shown > n ? progress.shown - n : 0), "");
+	progress.shown = n;
+}
 
 void sk_progress(const char *what, size_t done, size_t total)
 {
 	double now;
 
-	if (sk_quiet() || !isatty(2))
+	if (sk_quiet() || !*what || pthread_mutex_trylock(&progress.lock) != 0)
 		return;
+	if (!progress.started) {
+		progress.started = true;
+		progress.terminal = isatty(2);
+		progress.start = progress.terminal ? monotonic() : 0;
+		progress.delay = progress_delay();
+	}
+	if (!progress.terminal)
+		goto out;
 	now = monotonic();
-	if (progress_start == 0)
-		progress_start = now;
-	if (now - progress_start < 0.5 || now - progress_last < 0.1)
-		return;
-	progress_last = now;
-	progress_shown = true;
-	if (total)
-		(void)fprintf(stderr, "\r%s: %zu/%zu (%zu%%)\033[K", what, done, total,
-		              done * 100 / total);
-	else
-		(void)fprintf(stderr, "\r%s: %zu\033[K", what, done);
+	if (now - progress.start < progress.delay || now - progress.last < 0.1 || !in_front())
+		goto out;
+	progress.last = now;
+	show_progress(what, done, total);
+out:
+	(void)pthread_mutex_unlock(&progress.lock);
+}
+
+static void wipe(void)
+{
+	if (progress.shown) /* with blanks: a terminal without escape sequences is one too */
+		(void)fprintf(stderr, "\r%*s\r", (int)progress.shown, "");
+	progress.shown = 0;
+	progress.last = 0;
+}
+
+void sk_progress_hide(void)
+{
+	(void)pthread_mutex_lock(&progress.lock);
+	wipe();
+	(void)pthread_mutex_unlock(&progress.lock);
 }
 
 void sk_progress_end(void)
 {
-	if (progress_shown)
-		(void)fputs("\r\033[K", stderr);
-	progress_shown = false;
-	progress_start = progress_last = 0;
+	(void)pthread_mutex_lock(&progress.lock);
+	wipe();
+	progress.started = false;
+	(void)pthread_mutex_unlock(&progress.lock);
 }
 
 int sk_ask(const char *question, struct sk_buf *answer)

@@ -240,6 +240,8 @@ static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, stru
 		rc = sk_error_oom();
 	if (!rc)
 		rc = describe(repo, opts, a->snap, has_meta ? &meta : NULL, a->entry);
+	if (!rc)
+		rc = set_number(a->entry, "Sk-Bytes", (size_t)sk_packer_bytes(a->packer));
 	if (!rc && !opts->always) {
 		rc = sk_entry_latest(repo, repo->worktree_id, &a->last);
 		rc = rc == SK_ENO ? 0 : rc;

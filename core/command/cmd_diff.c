@@ -1,53 +1,46 @@
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/proc.h"
 #include "base/text.h"
-#include "capture/backup.h"
+#include "capture/present.h"
 #include "command/command.h"
 #include "command/lookup.h"
 #include "command/print.h"
 #include "command/report.h"
 
-#define LOCK_WAIT 10
+/* What is compared.  The present is looked at without being saved: `to` is then NULL. */
+struct sides {
+	struct sk_entry *from, *to;
+	struct sk_present present;
+};
 
-/* The present state, untracked files included, as git cannot see it without an index of its own:
- * a backup, which is also what one wants before deciding on what the differences say. */
-static int present(struct sk_call *call, struct sk_entry **out)
+static int look(struct sk_call *call, struct sides *out)
 {
-	struct sk_backup_opts opts = { .kind = SK_BACKUP,
-		                       .title = "compared by git sk diff",
-		                       .trigger = "diff",
-		                       .wait_seconds = LOCK_WAIT };
-	struct sk_backup_result r = { 0 };
-	int rc = sk_backup(call->repo, &opts, &r);
+	int rc = sk_present_begin(call->repo, &out->present);
 
-	if (rc == SK_EPARTIAL) {
-		sk_warn_skipped(&r.snap->meta);
-		rc = 0;
-	}
-	if (!rc) {
-		*out = r.entry;
-		r.entry = NULL;
-	}
-	sk_backup_result_clear(&r);
+	if (!rc && out->present.snap->unreadable)
+		sk_warn_skipped(&out->present.snap->meta);
 	return rc;
 }
 
-static int choose(struct sk_call *call, struct sk_entry **from, struct sk_entry **to)
+static int choose(struct sk_call *call, struct sides *out)
 {
 	int rc;
 
 	if (call->n_arg)
-		rc = sk_select_intact(call->repo, call->arg[0], from);
+		rc = sk_select_intact(call->repo, call->arg[0], &out->from);
 	else
-		rc = sk_entry_latest(call->repo, call->repo->worktree_id, from);
+		rc = sk_entry_latest(call->repo, call->repo->worktree_id, &out->from);
 	if (rc)
 		return rc;
 	if (call->n_arg == 2)
-		return sk_select_intact(call->repo, call->arg[1], to);
-	return present(call, to);
+		return sk_select_intact(call->repo, call->arg[1], &out->to);
+	return look(call, out);
 }
 
 struct words {
@@ -75,30 +68,70 @@ static int pathspecs(struct sk_call *call, struct sk_strv *out)
 	return rc;
 }
 
-static int build(struct sk_call *call, const struct sk_oid *a, const struct sk_oid *b,
-                 struct words *out)
+/* pager.sk is for this command as for the others; what git uses otherwise is git's business. */
+static int pager_words(struct sk_call *call, struct sk_strv *out)
 {
-	struct sk_buf color = SK_BUF_INIT;
-	int rc = sk_strv_add(&out->list, "diff");
+	struct sk_buf command = SK_BUF_INIT, word = SK_BUF_INIT;
+	bool on = true;
+	int rc = 0;
 
-	if (!rc && call->color) {
-		(void)sk_buf_addf(&color, "--color=%s", call->color);
-		rc = sk_buf_ok(&color);
-		if (!rc)
-			rc = sk_strv_add(&out->list, color.ptr);
-		sk_buf_free(&color);
+	sk_pager_setting(call->repo, &on, &command);
+	if (!on)
+		rc = sk_strv_add(out, "--no-pager");
+	else if (command.len) {
+		(void)sk_buf_addf(&word, "pager.diff=%s", command.ptr);
+		rc = sk_buf_ok(&word);
+		rc = rc ? rc : sk_strv_add(out, "-c");
+		rc = rc ? rc : sk_strv_add(out, word.ptr);
 	}
-	if (!rc && sk_call_has(call, "stat"))
-		rc = sk_strv_add(&out->list, "--stat");
-	if (!rc && call->json) {
-		rc = sk_strv_add(&out->list, "--name-status");
-		rc = rc ? rc : sk_strv_add(&out->list, "--no-renames");
-		rc = rc ? rc : sk_strv_add(&out->list, "-z");
-	}
+	sk_buf_free(&command);
+	sk_buf_free(&word);
+	return rc;
+}
+
+static int color_word(struct sk_call *call, struct sk_strv *out)
+{
+	struct sk_buf word = SK_BUF_INIT;
+	int rc;
+
+	if (!call->color)
+		return 0;
+	(void)sk_buf_addf(&word, "--color=%s", call->color);
+	rc = sk_buf_ok(&word);
 	if (!rc)
-		rc = sk_strv_add(&out->list, sk_oid_str(a));
+		rc = sk_strv_add(out, word.ptr);
+	sk_buf_free(&word);
+	return rc;
+}
+
+static int option_words(struct sk_call *call, struct sk_strv *out)
+{
+	static const char *const json[] = { "--name-status", "--no-renames", "-z", NULL };
+	int rc = color_word(call, out);
+
+	for (size_t i = 0; !rc && i < call->n_pass; i++)
+		rc = sk_strv_add(out, call->pass[i]);
+	if (!rc && sk_call_has(call, "stat") && !call->json)
+		rc = sk_strv_add(out, "--stat");
+	for (size_t i = 0; !rc && call->json && json[i]; i++)
+		rc = sk_strv_add(out, json[i]);
+	return rc;
+}
+
+static int build(struct sk_call *call, const struct sides *sides, struct words *out)
+{
+	bool tool = sk_call_has(call, "difftool");
+	const struct sk_oid *to = sides->to ? &sides->to->tree : &sides->present.snap->root->oid;
+	int rc = tool || call->json ? 0 : pager_words(call, &out->list);
+
 	if (!rc)
-		rc = sk_strv_add(&out->list, sk_oid_str(b));
+		rc = sk_strv_add(&out->list, tool ? "difftool" : "diff");
+	if (!rc)
+		rc = option_words(call, &out->list);
+	if (!rc)
+		rc = sk_strv_add(&out->list, sk_oid_str(&sides->from->tree));
+	if (!rc)
+		rc = sk_strv_add(&out->list, sk_oid_str(to));
 	if (!rc)
 		rc = pathspecs(call, &out->list);
 	if (rc)
@@ -108,6 +141,71 @@ static int build(struct sk_call *call, const struct sk_oid *a, const struct sk_o
 		return sk_error_oom();
 	memcpy(out->argv, out->list.item, out->list.n * sizeof *out->argv);
 	return 0;
+}
+
+static void on_interrupt(int sig)
+{
+	SK_UNUSED(sig);
+}
+
+/* "NAME=value" of our own environment, or NULL when it is not there (*rc tells of want of memory).
+ */
+static char *inherited(const char *name, int *rc)
+{
+	const char *value = getenv(name);
+	struct sk_buf text = SK_BUF_INIT;
+	char *word = NULL;
+
+	if (value && !*rc) {
+		(void)sk_buf_addf(&text, "%s=%s", name, value);
+		word = sk_buf_detach(&text);
+		if (!word)
+			*rc = sk_error_oom();
+	}
+	return word;
+}
+
+/* git on this repository and on the present, with the user's own `git -c`; its output is taken when
+ * `output` is there, else it has the terminal.  Ctrl-C is git's, and the pager's: we stay, to clean
+ * up. */
+static int run_git(const struct sk_call *call, const struct sides *sides, const char *const *args,
+                   struct sk_buf *output, int *status)
+{
+	struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART }, was[2];
+	char *place[3] = { NULL }, *config = NULL, *count = NULL;
+	const char *env[6], **argv = NULL;
+	size_t n = 0;
+	int rc = sk_git_line(call->repo, args, &argv, place);
+
+	config = inherited("GIT_CONFIG_PARAMETERS", &rc);
+	count = inherited("GIT_CONFIG_COUNT", &rc);
+	for (size_t i = 0; i < 2 && place[i]; i++)
+		env[n++] = place[i];
+	if (config)
+		env[n++] = config;
+	if (count)
+		env[n++] = count;
+	if (sides->present.env)
+		env[n++] = sides->present.env;
+	env[n] = NULL;
+	if (!rc) {
+		struct sk_proc proc = {
+			.argv = argv, .env = env, .output = output, .inherit_input = !output
+		};
+
+		(void)sigemptyset(&sa.sa_mask);
+		(void)sigaction(SIGINT, &sa, &was[0]);
+		(void)sigaction(SIGQUIT, &sa, &was[1]);
+		rc = sk_proc_run(&proc, status);
+		(void)sigaction(SIGINT, &was[0], NULL);
+		(void)sigaction(SIGQUIT, &was[1], NULL);
+	}
+	free(argv);
+	free(place[0]);
+	free(place[1]);
+	free(config);
+	free(count);
+	return rc;
 }
 
 /* "M\0path\0A\0path\0" */
@@ -132,40 +230,55 @@ static json_t *changes_json(const struct sk_buf *text)
 	return list;
 }
 
-static int diff_json(struct sk_call *call, const struct words *w, const struct sk_entry *from,
-                     const struct sk_entry *to)
+static int diff_json(struct sk_call *call, const struct words *w, const struct sides *sides)
 {
 	struct sk_buf text = SK_BUF_INIT;
-	int status = 0, rc = sk_git_run(call->repo, w->argv, NULL, &text, &status);
+	int status = 0, rc = run_git(call, sides, w->argv, &text, &status);
 	json_t *o;
 
 	if (!rc && status)
 		rc = sk_error(SK_EIO, "git diff failed with exit code %d", status);
 	if (!rc) {
-		o = sk_json_add(json_object(), "from", sk_json_text(from->id));
-		o = sk_json_add(o, "to", sk_json_text(to->id));
+		o = sk_json_add(json_object(), "from", sk_json_text(sides->from->id));
+		o = sk_json_add(o, "to", sides->to ? sk_json_text(sides->to->id) : json_null());
 		rc = sk_out_json(sk_json_add(o, "changes", changes_json(&text)));
 	}
 	sk_buf_free(&text);
 	return rc;
 }
 
+/* git itself brings colours, pager, external diff and the rest of what it is set to.  Its exit
+ * status is ours: 1 with --exit-code. */
+static int diff_text(struct sk_call *call, const struct words *w, const struct sides *sides)
+{
+	int status = 0, rc;
+
+	(void)fflush(NULL);
+	rc = run_git(call, sides, w->argv, NULL, &status);
+	if (rc)
+		return rc;
+	sk_error_clear(); /* git has said what there was to say */
+	return status == 129 ? SK_EUSAGE : status == 128 ? SK_EIO : status;
+}
+
 int sk_cmd_diff(struct sk_call *call)
 {
-	struct sk_entry *from = NULL, *to = NULL;
 	struct words w = { SK_STRV_INIT, NULL };
+	struct sides sides = { .from = NULL };
 	int rc = sk_call_args(call, 0, 2);
 
+	if (!rc && call->json && (call->n_pass || sk_call_has(call, "difftool")))
+		rc = sk_error(SK_EUSAGE, "--json takes none of git's options");
 	if (!rc)
-		rc = choose(call, &from, &to);
+		rc = choose(call, &sides);
 	if (!rc)
-		rc = build(call, &from->tree, &to->tree, &w);
+		rc = build(call, &sides, &w);
 	if (!rc)
-		/* git itself brings colours and the pager; this comes back only on failure */
-		rc = call->json ? diff_json(call, &w, from, to) : sk_git_exec(call->repo, w.argv);
+		rc = call->json ? diff_json(call, &w, &sides) : diff_text(call, &w, &sides);
 	free(w.argv);
 	sk_strv_free(&w.list);
-	sk_entry_free(from);
-	sk_entry_free(to);
+	sk_present_end(&sides.present);
+	sk_entry_free(sides.from);
+	sk_entry_free(sides.to);
 	return rc;
 }

@@ -68,7 +68,9 @@ static int print(const struct sk_call *call, const struct sk_listing *list)
 		return 0;
 	}
 	rc = sk_pager_start(call->repo);
-	return rc ? rc : sk_listing_print(list);
+	if (rc)
+		return rc;
+	return sk_out_terminal() ? sk_listing_terminal(list) : sk_listing_plain(list);
 }
 
 int sk_cmd_list(struct sk_call *call)

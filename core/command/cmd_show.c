@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "command/listing.h"
 #include "command/lookup.h"
 #include "command/print.h"
 #include "command/report.h"
@@ -26,6 +27,16 @@ static void add_created(struct sk_buf *out, const struct sk_entry *e)
 	(void)sk_buf_addf(out, "%-10s %s (", "Created:", when);
 	(void)sk_add_age(out, e->created, sk_now());
 	(void)sk_buf_adds(out, ")\n");
+}
+
+/* What it took in the object database. */
+static void add_bytes(struct sk_buf *out, const struct sk_entry *e)
+{
+	if (!sk_entry_get(e, "Sk-Bytes"))
+		return;
+	(void)sk_buf_addf(out, "%-10s ", "Added:");
+	(void)sk_add_size(out, sk_entry_number(e, "Sk-Bytes"));
+	(void)sk_buf_addc(out, '\n');
 }
 
 /* Free text, indented, line by line. */
@@ -79,9 +90,9 @@ static int add_skipped(const struct sk_repo *repo, const struct sk_entry *e, str
 /* The trailers without a line of their own. */
 static void add_others(const struct sk_entry *e, struct sk_buf *out)
 {
-	static const char *const known[] = { "Sk-Kind", "Sk-Trigger", "Sk-Command", "Sk-Branch",
-		                             "Sk-Head", "Sk-Files",   "Sk-Changed", "Sk-Worktree",
-		                             "Sk-Host", "Sk-Name",    NULL };
+	static const char *const known[] = { "Sk-Kind",     "Sk-Trigger", "Sk-Command", "Sk-Branch",
+		                             "Sk-Head",     "Sk-Files",   "Sk-Changed", "Sk-Bytes",
+		                             "Sk-Worktree", "Sk-Host",    "Sk-Name",    NULL };
 
 	for (size_t i = 0, any = 0; i < e->n_trailers; i++) {
 		size_t k = 0;
@@ -103,8 +114,9 @@ static int show_entry(const struct sk_repo *repo, const struct sk_entry *e)
 	struct sk_buf out = SK_BUF_INIT;
 	int rc;
 
-	(void)sk_buf_addf(&out, "%s%s %s%s\n", sk_color(SK_YELLOW), sk_kind_name(e->kind), e->id,
-	                  sk_color_reset());
+	(void)sk_buf_addf(&out, "%s%s %s%s\n",
+	                  sk_look(e->kind == SK_BACKUP ? SK_LOOK_ID : sk_entry_look(e)),
+	                  sk_kind_name(e->kind), e->id, sk_color_reset());
 	add_created(&out, e);
 	add_field(&out, "Name:", sk_entry_get(e, "Sk-Name"));
 	add_field(&out, "Trigger:", sk_entry_get(e, "Sk-Trigger"));
@@ -117,6 +129,7 @@ static int show_entry(const struct sk_repo *repo, const struct sk_entry *e)
 	add_field(&out, "Host:", sk_entry_get(e, "Sk-Host"));
 	add_field(&out, "Files:", sk_entry_get(e, "Sk-Files"));
 	add_field(&out, "Changed:", sk_entry_get(e, "Sk-Changed"));
+	add_bytes(&out, e);
 	(void)sk_buf_addc(&out, '\n');
 	add_paragraph(&out, e->title);
 	if (*e->description) {

@@ -20,10 +20,11 @@ enum sk_needs {
 	SK_NEEDS_ENABLED  /* where `git sk init` was run */
 };
 
-enum {                    /* what a command takes beside its own options */
-       SK_TAKES_JSON = 1, /* --json */
-       SK_TAKES_NUL = 2,  /* -z */
-       SK_TAKES_PATHS = 4 /* "--" ends the arguments, and paths (or a command) follow */
+enum {                     /* what a command takes beside its own options */
+       SK_TAKES_JSON = 1,  /* --json */
+       SK_TAKES_NUL = 2,   /* -z */
+       SK_TAKES_PATHS = 4, /* "--" ends the arguments, and paths (or a command) follow */
+       SK_TAKES_GIT = 8    /* unknown options are git's: each is one word, and handed on */
 };
 
 struct sk_option {
@@ -60,6 +61,8 @@ struct sk_call {
 	size_t n_given;
 	const char **arg; /* before "--" */
 	size_t n_arg;
+	const char **pass; /* options for git, as given */
+	size_t n_pass;
 	const char **path; /* after it; NULL-terminated */
 	size_t n_path;
 	bool dashes; /* "--" was there */

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "command/looks.h"
 #include "command/manual.h"
 #include "command/open.h"
 #include "command/plugins.h"
@@ -75,6 +76,8 @@ static int man_page(const struct sk_command *command)
 	return 0;
 }
 
+static bool color_given; /* before the command's name */
+
 static int run(const struct sk_command *command, const char *const *argv, size_t n, bool quiet)
 {
 	struct sk_call call;
@@ -95,6 +98,8 @@ static int run(const struct sk_command *command, const char *const *argv, size_t
 	}
 	if (!rc && command->needs != SK_NEEDS_NOTHING)
 		rc = sk_open_repo(command->needs, &call.repo);
+	if (!rc && call.repo)
+		rc = sk_looks_load(call.repo, call.color || color_given);
 	if (!rc)
 		rc = command->run(&call);
 	/* what failed says so itself; this is for one that forgot (`run` ends as its command did)
@@ -125,6 +130,7 @@ static int run_line(const char *const *argv, size_t n)
 	rc = sk_call_parse(NULL, argv, n, &front);
 	if (rc)
 		return rc;
+	color_given = front.color != NULL;
 	if (front.color)
 		rc = sk_color_set(front.color);
 	if (!rc && front.manual) {

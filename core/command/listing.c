@@ -13,8 +13,6 @@
 #include "command/report.h"
 #include "store/retention.h"
 
-#define TIERS ((unsigned)(SK_KEEP_HOURLY | SK_KEEP_DAILY | SK_KEEP_WEEKLY | SK_KEEP_MONTHLY))
-
 static const char *worktree_of(const struct sk_entry *e)
 {
 	const char *id = e->damaged ? NULL : sk_entry_get(e, "Sk-Worktree");
@@ -175,11 +173,19 @@ void sk_listing_limit(struct sk_listing *list, time_t since, time_t until, size_
 	}
 }
 
-static const char *label(const struct sk_entry *e)
+const char *sk_entry_label(const struct sk_entry *e)
 {
 	const char *trigger = e->kind == SK_BACKUP ? sk_entry_get(e, "Sk-Trigger") : NULL;
 
 	return trigger ? trigger : sk_kind_name(e->kind);
+}
+
+enum sk_look sk_entry_look(const struct sk_entry *e)
+{
+	return e->damaged               ? SK_LOOK_DAMAGED
+	       : e->kind == SK_BACKUP   ? SK_LOOK_TRIGGER
+	       : e->kind == SK_REVISION ? SK_LOOK_REVISION
+	                                : SK_LOOK_RELEASE;
 }
 
 /* Blanks, until what was added from `from` on has `width` bytes. */
@@ -213,21 +219,22 @@ static void add_number(struct sk_buf *out, unsigned long n)
 /* By hand, not by a format: a list has thousands of these. */
 int sk_entry_line(const struct sk_entry *e, struct sk_buf *out)
 {
+	const char *label = sk_entry_label(e);
 	size_t from = out->len;
 
 	(void)sk_add_age(out, e->created, sk_now());
 	fill(out, from, 14);
 	(void)sk_buf_addc(out, ' ');
 	if (e->damaged) {
-		(void)sk_buf_adds(out, sk_color(SK_RED));
+		(void)sk_buf_adds(out, sk_look(SK_LOOK_DAMAGED));
 		(void)sk_buf_adds(out, "damaged: ");
 		(void)sk_add_text(out, e->damage, strlen(e->damage));
 		(void)sk_buf_adds(out, sk_color_reset());
 		return sk_buf_ok(out);
 	}
-	(void)sk_buf_adds(out, sk_color(e->kind == SK_BACKUP ? SK_CYAN : SK_GREEN));
+	(void)sk_buf_adds(out, sk_look(sk_entry_look(e)));
 	from = out->len;
-	(void)sk_add_text(out, label(e), strlen(label(e)));
+	(void)sk_add_text(out, label, strlen(label));
 	fill(out, from, 13);
 	(void)sk_buf_adds(out, sk_color_reset());
 	(void)sk_buf_addc(out, ' ');
@@ -244,7 +251,7 @@ static int print_one(const struct sk_listing *list, size_t i, size_t width, stru
 	int rc;
 
 	sk_buf_clear(line);
-	(void)sk_buf_adds(line, sk_color(SK_YELLOW));
+	(void)sk_buf_adds(line, sk_look(SK_LOOK_ID));
 	from = line->len;
 	(void)sk_buf_adds(line, e->id);
 	fill(line, from, width);
@@ -252,11 +259,11 @@ static int print_one(const struct sk_listing *list, size_t i, size_t width, stru
 	(void)sk_buf_adds(line, "  ");
 	(void)sk_entry_line(e, line);
 	/* for people the tiers alone: nearly all are recent or among the last */
-	if (list->reason[i] & TIERS) {
+	if (list->reason[i] & SK_TIERS) {
 		(void)sk_buf_adds(line, "  ");
-		(void)sk_buf_adds(line, sk_color(SK_DIM));
+		(void)sk_buf_adds(line, sk_look(SK_LOOK_TIER));
 		(void)sk_buf_addc(line, '(');
-		(void)sk_retention_words(list->reason[i] & TIERS, line);
+		(void)sk_retention_words(list->reason[i] & SK_TIERS, line);
 		(void)sk_buf_addc(line, ')');
 		(void)sk_buf_adds(line, sk_color_reset());
 	}
@@ -266,24 +273,9 @@ static int print_one(const struct sk_listing *list, size_t i, size_t width, stru
 	return rc;
 }
 
-static void print_day(const struct sk_entry *e, char last[32])
-{
-	char day[32] = "";
-	struct tm tm;
-
-	if (localtime_r(&e->created, &tm))
-		(void)strftime(day, sizeof day, "%Y-%m-%d %A", &tm);
-	if (strcmp(day, last) == 0)
-		return;
-	sk_outf("%s%s%s%s\n", *last ? "\n" : "", sk_color(SK_BOLD), day, sk_color_reset());
-	memcpy(last, day, sizeof day);
-}
-
-int sk_listing_print(const struct sk_listing *list)
+int sk_listing_plain(const struct sk_listing *list)
 {
 	struct sk_buf line = SK_BUF_INIT;
-	bool days = sk_out_terminal();
-	char last[32] = "";
 	size_t width = 0;
 	int rc = 0;
 
@@ -296,8 +288,6 @@ int sk_listing_print(const struct sk_listing *list)
 	for (size_t i = 0; !rc && !sk_out_failed() && i < list->entries.n; i++) {
 		if (!list->shown[i])
 			continue;
-		if (days)
-			print_day(list->entries.item[i], last);
 		rc = print_one(list, i, width, &line);
 	}
 	sk_buf_free(&line);
@@ -364,10 +354,10 @@ static void add_revision(const struct sk_entry *e, size_t width, struct sk_buf *
 	char when[20];
 
 	sk_format_local(e->created, when);
-	(void)sk_buf_addf(out, "%s%-*s%s  %.16s  ", sk_color(SK_YELLOW), (int)width, e->id,
+	(void)sk_buf_addf(out, "%s%-*s%s  %.16s  ", sk_look(SK_LOOK_ID), (int)width, e->id,
 	                  sk_color_reset(), when);
 	if (e->damaged) {
-		(void)sk_buf_addf(out, "%sdamaged: ", sk_color(SK_RED));
+		(void)sk_buf_addf(out, "%sdamaged: ", sk_look(SK_LOOK_DAMAGED));
 		(void)sk_add_text(out, e->damage, strlen(e->damage));
 		(void)sk_buf_adds(out, sk_color_reset());
 	} else {

@@ -40,6 +40,11 @@ static const struct sk_option *by_key(const struct sk_command *command, char key
 	return NULL;
 }
 
+static bool hands_on(const struct sk_command *command)
+{
+	return command && (command->takes & SK_TAKES_GIT);
+}
+
 static bool is_common(const struct sk_option *o)
 {
 	for (const struct sk_option *c = sk_common_options; c->name; c++)
@@ -79,6 +84,10 @@ static int take_long(const struct sk_command *command, const char *const *argv, 
 	size_t len = value ? (size_t)(value - name) : strlen(name);
 	const struct sk_option *o = by_name(command, name, len);
 
+	if (!o && hands_on(command)) {
+		call->pass[call->n_pass++] = word;
+		return 0;
+	}
 	if (!o)
 		return sk_error(SK_EUSAGE, "unknown option %s; see 'git sk%s -h'", sk_name(word),
 		                where(command));
@@ -99,8 +108,13 @@ static int take_long(const struct sk_command *command, const char *const *argv, 
 static int take_short(const struct sk_command *command, const char *const *argv, size_t n,
                       struct sk_call *call)
 {
+	const char *word = argv[call->used];
 	int rc = 0;
 
+	if (!by_key(command, word[1]) && hands_on(command)) {
+		call->pass[call->n_pass++] = argv[call->used++];
+		return 0;
+	}
 	for (const char *p = argv[call->used++] + 1; *p && !rc; p++) {
 		const struct sk_option *o = by_key(command, *p);
 		char text[3] = { '-', *p, '\0' };
@@ -131,7 +145,8 @@ int sk_call_parse(const struct sk_command *command, const char *const *argv, siz
 	call->given = calloc(n + 1, sizeof *call->given);
 	call->arg = calloc(n + 1, sizeof *call->arg);
 	call->path = calloc(n + 1, sizeof *call->path);
-	if (!call->given || !call->arg || !call->path) {
+	call->pass = calloc(n + 1, sizeof *call->pass);
+	if (!call->given || !call->arg || !call->path || !call->pass) {
 		sk_call_clear(call);
 		return sk_error_oom();
 	}
@@ -168,6 +183,7 @@ void sk_call_clear(struct sk_call *call)
 	free(call->given);
 	free(call->arg);
 	free(call->path);
+	free(call->pass);
 	*call = (struct sk_call){ 0 };
 }
 

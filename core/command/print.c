@@ -69,7 +69,7 @@ bool sk_out_failed(void)
 
 bool sk_out_terminal(void)
 {
-	return pager > 0 || isatty(1);
+	return pager > 0 || isatty(1) || sk_term_paged();
 }
 
 static int dump(const char *data, size_t len, void *unused)
@@ -116,11 +116,38 @@ bool sk_out_gone(void)
 	return out_errno == EPIPE && pipe_broken;
 }
 
+void sk_pager_setting(const struct sk_repo *repo, bool *on, struct sk_buf *command)
+{
+	git_config *config = NULL;
+	git_buf text = { 0 };
+	int yes = 1;
+
+	if (git_repository_config(&config, repo->git) != 0)
+		return;
+	if (git_config_get_string_buf(&text, config, "pager.sk") == 0) {
+		if (git_config_parse_bool(&yes, text.ptr) == 0)
+			*on = yes;
+		else
+			(void)sk_buf_adds(command, text.ptr);
+	}
+	git_buf_dispose(&text);
+	git_config_free(config);
+}
+
+/* Nothing: none is wanted.  The environment is above the setting, as in git. */
 static int pager_command(const struct sk_repo *repo, struct sk_buf *out)
 {
 	const char *const args[] = { "var", "GIT_PAGER", NULL };
-	int status = 0, rc = sk_git_run(repo, args, NULL, out, &status);
+	bool on = true;
+	int status = 0, rc;
 
+	sk_pager_setting(repo, &on, out);
+	if (!on || (sk_term_dumb() && !getenv("GIT_PAGER")))
+		return 0;
+	if (out->len && !getenv("GIT_PAGER"))
+		return 0;
+	sk_buf_clear(out);
+	rc = sk_git_run(repo, args, NULL, out, &status);
 	if (rc)
 		return rc;
 	while (out->len && out->ptr[out->len - 1] == '\n')
@@ -145,10 +172,12 @@ static void run_pager(const char *command, int in)
 int sk_pager_start(const struct sk_repo *repo)
 {
 	struct sk_buf command = SK_BUF_INIT;
+	char columns[16];
 	int ends[2], rc;
 
 	if (pager > 0 || !isatty(1))
 		return 0;
+	sk_progress_hide();
 	rc = pager_command(repo, &command);
 	if (rc || !command.len)
 		goto out;
@@ -156,6 +185,9 @@ int sk_pager_start(const struct sk_repo *repo)
 		rc = sk_error_errno(SK_EIO, "cannot start the pager");
 		goto out;
 	}
+	/* behind the pipe nobody can ask how wide the terminal is */
+	(void)snprintf(columns, sizeof columns, "%zu", sk_term_width());
+	(void)setenv("COLUMNS", columns, 1);
 	(void)fflush(NULL);
 	pager = fork();
 	if (pager == 0)

@@ -32,6 +32,9 @@ int sk_out_end(void);
 /* Whether the reader of our output went away (after sk_out_end failed). */
 bool sk_out_gone(void);
 
+/* The setting pager.sk, as git reads it: a switch, or a command, which is added to `command`.  *on
+ * stays as it is when it is not set. */
+void sk_pager_setting(const struct sk_repo *repo, bool *on, struct sk_buf *command);
 /* On a terminal: what follows goes through the pager that git would use. */
 int sk_pager_start(const struct sk_repo *repo);
 

@@ -104,6 +104,7 @@ json_t *sk_entry_json(const struct sk_repo *repo, const struct sk_entry *e, bool
 	o = sk_json_add(o, "command", sk_json_text(sk_entry_get(e, "Sk-Command")));
 	o = sk_json_add(o, "files", number_json(e, "Sk-Files"));
 	o = sk_json_add(o, "changed", number_json(e, "Sk-Changed"));
+	o = sk_json_add(o, "bytes", number_json(e, "Sk-Bytes"));
 	o = sk_json_add(o, "skipped", skipped_json(repo, e));
 	o = sk_json_add(o, "new", json_boolean(is_new));
 	if (e->kind == SK_REVISION) {

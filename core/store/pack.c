@@ -43,6 +43,17 @@ fail:
 	return rc;
 }
 
+int sk_packer_aside(struct sk_packer *p, const char *objects)
+{
+	char *dir = NULL;
+
+	if (asprintf(&dir, "%s/pack", objects) < 0)
+		return sk_error_oom();
+	free(p->dir);
+	p->dir = dir;
+	return 0;
+}
+
 void sk_packer_alone(struct sk_packer *p)
 {
 	p->alone = true;
@@ -68,16 +79,20 @@ static bool locked_in_pack(struct sk_packer *p, const struct sk_oid *oid)
 static int open_packs(struct sk_packer *p, struct sk_packs **out)
 {
 	struct sk_packs *packs = atomic_load(&p->packs);
+	char *dir = NULL;
 	int rc = 0;
 
 	if (!packs) {
+		if (asprintf(&dir, "%s/objects/pack", p->repo->commondir) < 0)
+			return sk_error_oom();
 		(void)pthread_mutex_lock(&p->lock);
 		packs = atomic_load(&p->packs);
 		if (!packs) {
-			rc = sk_packs_open(p->dir, &packs);
+			rc = sk_packs_open(dir, &packs);
 			atomic_store(&p->packs, packs);
 		}
 		(void)pthread_mutex_unlock(&p->lock);
+		free(dir);
 	}
 	*out = packs;
 	return rc;
@@ -206,6 +221,11 @@ int sk_packer_add_fd(struct sk_packer *p, int fd, uint64_t size, struct sk_oid *
 size_t sk_packer_count(const struct sk_packer *p)
 {
 	return p->n;
+}
+
+uint64_t sk_packer_bytes(const struct sk_packer *p)
+{
+	return p->flushed + p->mem.len;
 }
 
 static int write_keep(const char *path)

@@ -24,6 +24,9 @@ struct sk_packer;
 
 int sk_packer_new(const struct sk_repo *repo, struct sk_packer **out);
 
+/* The pack is to go to OBJECTS/pack, which need not be there, instead of the repository's own; to be
+ * called before anything is added. */
+int sk_packer_aside(struct sk_packer *p, const char *objects);
 /* From now on nothing is taken for stored because the repository has it: a `git gc` under way may
  * have looked at the refs already, and deletes what they did not reach then, after the recheck.
  * So it is from the start while gc.pid is there. */
@@ -47,6 +50,8 @@ int sk_packer_rely(struct sk_packer *p, const struct sk_oid *oid, bool *have);
 int sk_hash_fd(int fd, uint64_t size, struct sk_oid *out);
 
 size_t sk_packer_count(const struct sk_packer *p);
+/* What was added takes so many bytes of pack. */
+uint64_t sk_packer_bytes(const struct sk_packer *p);
 
 /* Makes what was added durable and visible.  No objects: does nothing. */
 int sk_packer_commit(struct sk_packer *p);

@@ -20,7 +20,7 @@ struct sk_packer {
 	uint64_t flushed;       /* bytes already in the file */
 	uint64_t compressed_in; /* bytes given so far, for the level */
 	int fd;
-	char *dir;  /* OBJECTS/pack */
+	char *dir;  /* where it goes: OBJECTS/pack, or another (sk_packer_aside) */
 	char *tmp;  /* path of the temporary file, while there is one */
 	char *keep; /* path of the .keep file, while it protects the pack */
 	struct sk_pack_rec *rec;

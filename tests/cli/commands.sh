@@ -352,12 +352,23 @@ t_selectors() {
 t_diff_with_the_present_and_between_two() {
 	enabled r && cd r
 	echo changed >>a.txt && echo untracked >new
+	git sk list -z >"$W.before"
 	same_index .git/index code 0 git sk diff
 	has "$W.out" "+changed" && has "$W.out" "+untracked"
 	code 0 git sk diff "$FIRST" -- new && has "$W.out" "+untracked" && hasnt "$W.out" a.txt
+	code 0 git sk diff --json && eq "$(json "$W.out" "d['to'], len(d['changes'])")" "(None, 2)"
+	# looking saves nothing, and leaves nothing
+	git sk list -z | cmp - "$W.before"
+	[ -z "$(find .git -name 'tmp_objdir*' -o -name '.sk-tmp*')" ]
+	git sk backup -q >/dev/null
 	code 0 git sk diff "$FIRST" latest --stat && has "$W.out" "2 files changed"
 	code 0 git sk diff latest "$FIRST" && has "$W.out" "-untracked"
 	code 0 git sk diff && [ ! -s "$W.out" ]
+	code 0 git sk diff --exit-code
+	code 1 git sk diff --exit-code "$FIRST" && [ ! -s "$W.err" ]
+	code 0 git sk diff "$FIRST" --name-only && eq "$(cat "$W.out")" "$(printf 'a.txt\nnew')"
+	code 0 git sk diff "$FIRST" -U0 && [ "$(grep -c '^ ' "$W.out")" = 0 ]
+	code 2 git sk diff --json --stat-width=3 && code 2 git sk diff --nosuch
 	code 0 git sk diff "$FIRST" --json
 	eq "$(json "$W.out" "[(c['status'], c['path']) for c in d['changes']]")" "[('M', 'a.txt'), ('A', 'new')]"
 	code 0 git sk diff "$FIRST" --color=always && grep -q "$(printf '\033')" "$W.out"
