@@ -166,8 +166,16 @@ size_t sk_columns_fit(const char *text, size_t len, size_t max, size_t *columns)
 	size_t at = 0, sum = 0;
 
 	while (at < len) {
-		size_t skip = sequence(text + at, len - at), n, wide;
+		size_t skip, n, wide;
 
+		if (text[at] >= ' ' && text[at] <= '~') { /* nearly all is */
+			if (sum == max)
+				break;
+			sum++;
+			at++;
+			continue;
+		}
+		skip = sequence(text + at, len - at);
 		if (skip) {
 			at += skip;
 			continue;

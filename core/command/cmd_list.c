@@ -35,7 +35,7 @@ static int which_kinds(const struct sk_call *call, unsigned *out)
 	        sk_name(call->arg[0]));
 }
 
-static int limits(const struct sk_call *call, time_t *since, time_t *until, size_t *max)
+int sk_call_limits(const struct sk_call *call, time_t *since, time_t *until, size_t *max)
 {
 	const char *text;
 	char *end;
@@ -84,7 +84,7 @@ int sk_cmd_list(struct sk_call *call)
 
 	rc = sk_call_args(call, 0, 1);
 	if (!rc)
-		rc = limits(call, &since, &until, &max);
+		rc = sk_call_limits(call, &since, &until, &max);
 	if (!rc && call->n_arg && strcmp(call->arg[0], "commits") == 0)
 		return sk_list_commits(call, since, until, max);
 	if (!rc)

@@ -17,6 +17,9 @@ struct sk_listing {
 	bool *shown;
 };
 
+/* What --since, --until and -n say. */
+int sk_call_limits(const struct sk_call *call, time_t *since, time_t *until, size_t *max);
+
 /* At least the `newest` ones (SIZE_MAX: all). */
 int sk_listing_load(const struct sk_repo *repo, unsigned kinds, bool all_worktrees, size_t newest,
                     struct sk_listing *out);
