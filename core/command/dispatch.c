@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "command/complete.h"
 #include "command/looks.h"
 #include "command/manual.h"
 #include "command/open.h"
@@ -123,6 +124,8 @@ static int run_line(const char *const *argv, size_t n)
 		sk_outf("git-sk version %s\n", SK_VERSION);
 		return 0;
 	}
+	if (n && strcmp(argv[0], "--complete-line") == 0)
+		return sk_complete_line(argv + 1, n - 1);
 	if (n && strcmp(argv[0], "--complete-list") == 0)
 		return sk_complete_list(n > 1 ? argv[1] : NULL);
 	if (n && strcmp(argv[0], "--complete-words") == 0)
