@@ -91,14 +91,12 @@ static int init_json(const struct sk_call *call, const struct sk_strv *said, boo
 	return sk_out_json(o);
 }
 
-static int init_report(const struct sk_call *call, const struct sk_strv *said, bool fresh,
-                       const struct sk_backup_result *first)
+static void init_say(const struct sk_call *call, const struct sk_strv *said, bool fresh,
+                     const struct sk_backup_result *first)
 {
-	struct sk_buf name = SK_BUF_INIT, left_out = SK_BUF_INIT;
+	struct sk_buf name = SK_BUF_INIT;
 	const struct sk_entry *e = first->entry;
 
-	if (call->json)
-		return init_json(call, said, fresh, e);
 	print_lines(said);
 	(void)sk_add_name(&name, call->repo->worktree, strlen(call->repo->worktree));
 	if (!fresh && !said->n)
@@ -109,6 +107,17 @@ static int init_report(const struct sk_call *call, const struct sk_strv *said, b
 		sk_outf("first backup: %s (%lu files)\n", e->id, sk_entry_number(e, "Sk-Files"));
 	sk_buf_free(&name);
 	sk_out_flush();
+}
+
+static int init_report(const struct sk_call *call, const struct sk_strv *said, bool fresh,
+                       const struct sk_backup_result *first)
+{
+	struct sk_buf left_out = SK_BUF_INIT;
+
+	if (call->json)
+		return init_json(call, said, fresh, first->entry);
+	if (!sk_quiet())
+		init_say(call, said, fresh, first);
 	if (sk_status_left_out(call->repo, &left_out) == 0 && left_out.len)
 		sk_warn("%s", left_out.ptr);
 	sk_buf_free(&left_out);
@@ -280,6 +289,8 @@ static int uninit_report(const struct sk_call *call, const struct sk_strv *said,
 		o = sk_json_add(o, "purged", json_boolean(purge));
 		return sk_out_json(sk_json_add(o, "entries", json_integer((json_int_t)count)));
 	}
+	if (sk_quiet())
+		return 0;
 	print_lines(said);
 	if (purge)
 		sk_outf("deleted %zu backups, revisions and releases; their objects are freed by "

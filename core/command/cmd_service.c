@@ -215,7 +215,16 @@ static void print_status(const json_t *o)
 	        (long long)json_integer_value(json_object_get(o, "pid")), sk_buf_str(&age), n,
 	        n == 1 ? "" : "s");
 	sk_buf_free(&age);
+	if (json_is_true(json_object_get(o, "outdated")))
+		sk_outf("the program was replaced since: 'git sk service ensure' starts the new "
+		        "one\n");
 	json_array_foreach(list, i, site) print_site(site);
+}
+
+static bool is_outdated(const json_t *o)
+{
+	return sk_service_program((long)json_integer_value(json_object_get(o, "pid"))) !=
+	       SK_PROGRAM_SAME;
 }
 
 static int service_status(const struct sk_call *call)
@@ -230,7 +239,7 @@ static int service_status(const struct sk_call *call)
 	}
 	if (!rc) {
 		o = json_loadb(sk_buf_str(&text), text.len, 0, NULL);
-		if (!o)
+		if (!o || json_object_set_new(o, "outdated", json_boolean(is_outdated(o))) != 0)
 			rc = sk_error(SK_EIO, "the service's answer cannot be understood");
 		else if (call->json)
 			bad = sk_out_json(json_incref(o));
@@ -309,19 +318,59 @@ static int print_cron(void)
 	return rc;
 }
 
-int sk_service_ensure(bool *was_down)
+static bool systemctl(const char *a, const char *b, const char *c)
+{
+	const char *const argv[] = { "systemctl", "--user", a, b, c, NULL };
+	struct sk_buf said = SK_BUF_INIT;
+	struct sk_proc proc = { .argv = argv, .output = &said, .errors = &said };
+	int status = 1, rc = sk_proc_run(&proc, &status);
+
+	sk_buf_free(&said);
+	return !rc && status == 0;
+}
+
+/* Whether it answers, but is the program of before an upgrade. */
+static bool owes_restart(const struct sk_buf *status)
+{
+	json_t *o = json_loadb(sk_buf_str(status), status->len, 0, NULL);
+	bool owes = o && is_outdated(o);
+
+	json_decref(o);
+	return owes;
+}
+
+/* The one that systemd started is started by systemd again. */
+static int replace(bool *done)
+{
+	int rc;
+
+	*done = systemctl("is-active", "--quiet", "safekeep.service") &&
+	        systemctl("restart", "safekeep.service", NULL);
+	if (*done)
+		return 0;
+	rc = sk_service_stop();
+	return rc == SK_ENO ? 0 : rc;
+}
+
+enum was { WAS_UP, WAS_DOWN, WAS_OUTDATED };
+
+static int ensure(enum was *was)
 {
 	struct sk_buf text = SK_BUF_INIT;
 	bool already = false;
 	int rc = sk_service_status(&text);
 
-	*was_down = rc != 0;
-	sk_buf_free(&text);
+	*was = rc ? WAS_DOWN : sk_service_wanted() && owes_restart(&text) ? WAS_OUTDATED : WAS_UP;
+	if (*was == WAS_OUTDATED) {
+		rc = replace(&already);
+		rc = rc || already ? rc : SK_ENO;
+	}
 	if (rc == SK_EIO) { /* it hangs: whatever it still does is finished or given up */
 		rc = sk_service_stop();
 		rc = rc ? rc : SK_ENO;
 	}
 	if (rc == SK_ENO) {
+		sk_buf_clear(&text);
 		rc = start(&already);
 		if (!rc)
 			rc = sk_service_status(&text);
@@ -330,17 +379,31 @@ int sk_service_ensure(bool *was_down)
 	return rc;
 }
 
+int sk_service_ensure(bool *was_down)
+{
+	enum was was = WAS_UP;
+	int rc = ensure(&was);
+
+	*was_down = was != WAS_UP;
+	return rc;
+}
+
 static int service_ensure(const struct sk_call *call)
 {
-	bool was_down = false;
+	static const char *const words[] = {
+		[WAS_UP] = "the service is running",
+		[WAS_DOWN] = "the service was down; it is running now",
+		[WAS_OUTDATED] = "the service was the program of before an upgrade; the new one "
+		                 "is running now",
+	};
+	enum was was = WAS_UP;
 	int rc;
 
 	if (sk_call_has(call, "cron"))
 		return print_cron();
-	rc = sk_service_ensure(&was_down);
+	rc = ensure(&was);
 	if (!rc)
-		sk_note(was_down ? "the service was down; it is running now"
-		                 : "the service is running");
+		sk_note("%s", words[was]);
 	return rc;
 }
 
@@ -372,15 +435,27 @@ static int read_unit(const char *git_sk, struct sk_buf *out)
 	return rc;
 }
 
-static bool systemctl(const char *a, const char *b, const char *c)
+/* Whether a package brought that very unit, where systemd looks for it. */
+static bool is_packaged(const char *git_sk, const struct sk_buf *unit)
 {
-	const char *const argv[] = { "systemctl", "--user", a, b, c, NULL };
-	struct sk_buf said = SK_BUF_INIT;
-	struct sk_proc proc = { .argv = argv, .output = &said, .errors = &said };
-	int status = 1, rc = sk_proc_run(&proc, &status);
+	static const char *const places[] = { "/usr/", "/usr/local/" };
+	struct sk_buf path = SK_BUF_INIT, text = SK_BUF_INIT;
+	bool same = false;
 
-	sk_buf_free(&said);
-	return !rc && status == 0;
+	for (size_t i = 0; !same && i < sizeof places / sizeof *places; i++) {
+		sk_buf_clear(&path);
+		sk_buf_clear(&text);
+		if (sk_buf_addf(&path, "%sbin/git-sk", places[i]) || strcmp(path.ptr, git_sk) != 0)
+			continue;
+		sk_buf_clear(&path);
+		same = sk_buf_addf(&path, "%slib/systemd/user/safekeep.service", places[i]) == 0 &&
+		       sk_read_file(AT_FDCWD, path.ptr, 65536, &text) == 0 &&
+		       text.len == unit->len && memcmp(text.ptr, unit->ptr, text.len) == 0;
+	}
+	sk_error_clear();
+	sk_buf_free(&path);
+	sk_buf_free(&text);
+	return same;
 }
 
 /* One that init or git started ends, so that systemd's own can begin. */
@@ -399,6 +474,7 @@ static int service_install(void)
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	struct sk_buf dir = SK_BUF_INIT, unit = SK_BUF_INIT, path = SK_BUF_INIT;
 	char git_sk[PATH_MAX];
+	bool packaged;
 	int rc = program(git_sk);
 
 	if (!rc && strpbrk(git_sk, "\"\\%\n"))
@@ -413,13 +489,15 @@ static int service_install(void)
 	(void)sk_buf_addf(&path, "%s/safekeep.service", sk_buf_str(&dir));
 	if (!rc)
 		rc = sk_buf_ok(&path);
-	if (!rc)
+	packaged = !rc && !sk_exists(path.ptr) && is_packaged(git_sk, &unit);
+	if (!rc && !packaged)
 		rc = sk_mkdirs(dir.ptr, 0755);
-	if (!rc)
+	if (!rc && !packaged)
 		rc = sk_write_file(AT_FDCWD, path.ptr, sk_buf_str(&unit), unit.len, 0644, true);
 	if (rc)
 		goto out;
-	sk_outf("wrote %s\n", path.ptr);
+	if (!packaged)
+		sk_outf("wrote %s\n", path.ptr);
 	if (systemctl("daemon-reload", NULL, NULL) &&
 	    systemctl("enable", "safekeep.service", NULL) && hand_over())
 		sk_outf("enabled it: systemctl --user status safekeep\n");

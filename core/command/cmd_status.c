@@ -13,6 +13,7 @@
 #include "command/report.h"
 #include "command/vault.h"
 #include "health/status.h"
+#include "service/service.h"
 
 #define SHOWN 5 /* backups; fewer beside problems, so that all fits 24 lines of 80 columns */
 #define SHOWN_BESIDE 2
@@ -54,7 +55,10 @@ static void print_protection(const struct sk_repo *repo, const struct sk_status 
 	                                   ? "not in place"
 	                                   : "on: before git overwrites or deletes files");
 	if (f->service_up)
-		sk_outf("  service  running, process %lld\n", f->pid);
+		sk_outf("  service  running, process %lld%s\n", f->pid,
+		        sk_service_program((long)f->pid) == SK_PROGRAM_SAME
+		                ? ""
+		                : "; upgraded since: 'git sk service ensure'");
 	else
 		sk_outf("  service  %s\n",
 		        f->service_off ? "not used here (init --no-service)" : "not running");

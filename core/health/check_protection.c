@@ -38,6 +38,30 @@ static int service_down(struct sk_look *l, bool *fixed)
 	return sk_health_fixed(l, "backup_service", "it was down; it is running now");
 }
 
+/* It does its work, and goes over to the new program by itself sooner or later. */
+static int service_outdated(struct sk_look *l)
+{
+	bool started = false;
+	char why[600];
+
+	if (!l->opts->fix || !l->opts->ensure)
+		return sk_health_say(l, "backup_service", SK_HEALTH_OK,
+		                     "running, process %lld, with the program of before an upgrade "
+		                     "('git sk service ensure' starts the new one)",
+		                     l->status.pid);
+	if (l->opts->ensure(&started)) {
+		(void)snprintf(why, sizeof why, "%s", sk_error_message());
+		sk_error_clear();
+		return sk_health_say(l, "backup_service", SK_HEALTH_WARN,
+		                     "the program was replaced, and starting the new one did not "
+		                     "work: %s",
+		                     why);
+	}
+	sk_service_tell(l->repo->worktree, true);
+	return sk_health_fixed(l, "backup_service",
+	                       "it was the program of before an upgrade; the new one is running");
+}
+
 int sk_check_service(struct sk_look *l)
 {
 	const struct sk_status *s = &l->status;
@@ -64,6 +88,8 @@ int sk_check_service(struct sk_look *l)
 		if (rc || said)
 			return rc;
 	}
+	if (sk_service_program((long)s->pid) != SK_PROGRAM_SAME)
+		return service_outdated(l);
 	return sk_health_say(l, "backup_service", SK_HEALTH_OK, "running, process %lld", s->pid);
 }
 

@@ -56,7 +56,7 @@ static void open_log(void)
 	}
 }
 
-static void log_to_file(void)
+void sk_service_log_to_file(void)
 {
 	char dir[4000];
 
@@ -65,6 +65,11 @@ static void log_to_file(void)
 	else
 		(void)snprintf(log_path, sizeof log_path, "%s/service.log", dir);
 	open_log();
+}
+
+bool sk_service_logs_to_file(void)
+{
+	return *log_path;
 }
 
 static void rotate(void)
@@ -259,7 +264,7 @@ static void become_daemon(const struct sk_service_host *host, int report)
 	if (close_range(4, ~0u, 0) < 0)
 		for (fd = 4; fd < 4096; fd++)
 			(void)close(fd);
-	log_to_file();
+	sk_service_log_to_file();
 	rc = sk_service_run(host, say_ready, &report);
 	if (rc) { /* when it was ready, nobody reads this any more */
 		n = snprintf(text, sizeof text, "%d %.500s", rc, sk_error_message());

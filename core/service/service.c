@@ -180,6 +180,7 @@ static int64_t tick(struct sk_service *s)
 {
 	int64_t now = sk_clock_ms(), next;
 
+	sk_service_look(s, now);
 	next = earlier(sk_conns_tick(s, now), sk_jobs_tick(s, now));
 	next = earlier(next, sk_sites_tick(s, now));
 	if (s->idle_exit >= 0 && !s->jobs) {
@@ -312,6 +313,10 @@ int sk_service_run(const struct sk_service_host *host, void (*ready)(void *), vo
 	(void)sigprocmask(SIG_BLOCK, NULL, &before);
 	sk_set_quiet(0); /* whoever started it with -q: why a backup failed has to be said */
 	sk_clear_git_env();
+	if (getenv(SK_SERVICE_LOG)) { /* in place of one whose program was replaced */
+		(void)unsetenv(SK_SERVICE_LOG);
+		sk_service_log_to_file();
+	}
 	(void)setenv("SK_HOOK_RUNNING", "1", 1); /* what backups start is none of git's hooks */
 	raise_limits();
 	s.set.mounts.fd = -1;
@@ -319,7 +324,7 @@ int sk_service_run(const struct sk_service_host *host, void (*ready)(void *), vo
 	s.set.opened = notify_opened;
 	s.set.closed = notify_closed;
 	s.started = time(NULL);
-	s.began = s.active = sk_clock_ms();
+	s.began = s.active = s.looked = sk_clock_ms();
 	s.idle_exit = sk_service_idle_exit();
 	rc = begin(&s);
 	if (!rc) {
@@ -332,5 +337,8 @@ int sk_service_run(const struct sk_service_host *host, void (*ready)(void *), vo
 	}
 	finish(&s);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (!rc && s.renew)
+		return sk_service_renew(s.renew, sk_service_logs_to_file());
+	free(s.renew);
 	return rc;
 }

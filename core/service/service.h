@@ -40,6 +40,10 @@ int sk_service_run(const struct sk_service_host *host, void (*ready)(void *), vo
 int sk_service_start(const struct sk_service_host *host, bool *already);
 /* Asks it to stop and waits for its end.  SK_ENO: there is none. */
 int sk_service_stop(void);
+/* Whether the file of the program that process runs is still there.  An upgrade REPLACED it: the
+ * service goes over to the new one by itself, within a minute of the next thing it has to do. */
+enum sk_program { SK_PROGRAM_SAME, SK_PROGRAM_REPLACED, SK_PROGRAM_GONE };
+enum sk_program sk_service_program(long pid);
 /* Its status, a JSON object; SK_ENO: it does not run; SK_EIO: it does not answer. */
 int sk_service_status(struct sk_buf *out);
 /* Whether a service may be started: not when $GIT_SK_NO_SERVICE is set. */

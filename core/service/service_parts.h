@@ -124,6 +124,9 @@ struct sk_service {
 	int64_t began, idle_exit, active;
 	bool stopping;
 	int64_t stop_by;
+	int64_t looked; /* when the file of the program was looked at */
+	int gone;       /* times in a row that there was none */
+	char *renew;    /* the new program, to be run in our place when we have stopped; NULL */
 };
 
 void sk_service_log(const char *fmt, ...) SK_PRINTF(1, 2);
@@ -171,6 +174,13 @@ void sk_conns_site_gone(struct sk_service *s, const struct sk_site *site);
 int64_t sk_conns_tick(struct sk_service *s, int64_t now);
 void sk_conns_close(struct sk_service *s);
 
+/* renew.c */
+#define SK_SERVICE_LOG "SK_SERVICE_LOG" /* in the environment: begin with the log file */
+/* Now and then: has the program been replaced or removed?  Then it stops. */
+void sk_service_look(struct sk_service *s, int64_t now);
+/* Replaces this process by that program's service; takes `path`.  Returns only on failure. */
+int sk_service_renew(char *path, bool to_file);
+
 /* status.c */
 int sk_service_report(const struct sk_service *s, struct sk_buf *out);
 
@@ -180,6 +190,10 @@ void sk_service_hang_up(struct sk_service *s); /* the socket alone */
 void sk_service_unlisten(struct sk_service *s);
 /* Whether the socket is still the one that we made. */
 bool sk_service_reachable(const struct sk_service *s);
+/* From here on what is said goes to the log file. */
+void sk_service_log_to_file(void);
+/* Whether it does. */
+bool sk_service_logs_to_file(void);
 /* Milliseconds, or < 0 for never, of the user's setting service.idle_exit. */
 int64_t sk_service_idle_exit(void);
 

@@ -31,6 +31,19 @@ round() {
 }
 
 t_normal() { repo w; cd w; round; exact; git sk init >../again; has ../again already; }
+t_quiet() {
+	repo w
+	cd w
+	code 0 git sk init -q
+	eq "$(cat "$W.out" "$W.err")" ""
+	code 0 git sk -q init
+	eq "$(cat "$W.out" "$W.err")" ""
+	git sk status | grep -q 'hooks    in place' || die "it is not enabled"
+	code 0 git sk init -q --json
+	has "$W.out" '"already": true'
+	code 0 git sk uninit -q
+	eq "$(cat "$W.out" "$W.err")" ""
+}
 t_clone() { repo o; git clone -q o w; cd w; round; exact; }
 t_shallow() { repo o; git clone -q --depth 1 "file://$PWD/o" w; cd w; round; exact; }
 t_partial() {

@@ -2,17 +2,11 @@
 . "$(dirname "$0")/lib.sh"
 
 SRC=${SK_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
-BUILD=$SCRATCH/release
-[ -z "${SK_SANITIZED:-}" ] || SRC=
+BUILD=$RELEASE
 
-# one release build serves all tests: with warnings as errors, without what only tests need
 release() {
-	[ -n "$SRC" ] || skip "a release has no sanitizers"
-	command -v cmake >/dev/null || skip "no cmake"
-	[ ! -e "$BUILD/done" ] || return 0
-	cmake -S "$SRC" -B "$BUILD" -DSK_WERROR=ON -DCMAKE_INSTALL_PREFIX="$SCRATCH/pre fix"
-	cmake --build "$BUILD" -j 2
-	touch "$BUILD/done"
+	release_build
+	LIB=$(sed -n 's/^CMAKE_INSTALL_LIBDIR:PATH=//p' "$BUILD/CMakeCache.txt")
 }
 
 # what an installation below $1 must hold
@@ -27,7 +21,7 @@ complete() {
 		share/bash-completion/completions/git-sk share/safekeep/uninstall.cmake; do
 		[ -s "$1/$f" ] || die "no $f"
 	done
-	[ -d "$1/lib/safekeep/plugins" ] || die "no folder for plugins"
+	[ -d "$1/$LIB/safekeep/plugins" ] || die "no folder for plugins"
 }
 
 # the installed program at work: a file is lost and brought back
@@ -54,9 +48,11 @@ works() {
 
 t_prefix_with_a_space() {
 	release
-	cmake --install "$BUILD"
-	complete "$SCRATCH/pre fix"
-	works "$SCRATCH/pre fix/bin"
+	cmake --install "$BUILD" --prefix "$W/pre fix"
+	complete "$W/pre fix"
+	works "$W/pre fix/bin"
+	cmake -S "$SRC" -B spaces -DCMAKE_INSTALL_PREFIX="$W/pre fix"
+	cmake --build spaces --target git-sk-hook
 }
 
 t_other_prefix_at_install_time() {
@@ -97,10 +93,10 @@ t_uninstall_without_the_build_folder_keeps_what_is_not_ours() {
 	echo mine >p/bin/mine
 	cmake --install "$BUILD" --prefix "$W/p"
 	mv p moved
-	echo plugin >moved/lib/safekeep/plugins/other.so
+	echo plugin >"moved/$LIB/safekeep/plugins/other.so"
 	cmake -P moved/share/safekeep/uninstall.cmake
-	eq "$(cd moved && find . | LC_ALL=C sort | tr '\n' ' ')" \
-		". ./bin ./bin/mine ./lib ./lib/safekeep ./lib/safekeep/plugins ./lib/safekeep/plugins/other.so ./share ./share/man ./share/man/man1 "
+	eq "$(cd moved && find . ! -type d -o -empty | LC_ALL=C sort | tr '\n' ' ')" \
+		"./bin/mine ./$LIB/safekeep/plugins/other.so ./share/man/man1 "
 }
 
 t_a_release_is_hardened() {
@@ -122,7 +118,7 @@ t_a_release_is_hardened() {
 }
 
 t_sanitizer_and_coverage_options() {
-	[ -n "$SRC" ] || skip "a release has no sanitizers"
+	[ -z "${SK_SANITIZED:-}" ] || skip "done without"
 	cmake -S "$SRC" -B cov -DSK_COVERAGE=ON -DCMAKE_BUILD_TYPE=Debug -DSK_WERROR=ON
 	cmake --build cov --target git-sk-hook -j 2
 	cov/git-sk-hook || true

@@ -64,6 +64,21 @@ same_index() {
 	[ ! -e "$d.lock" ] || die "index.lock is left"
 }
 
+# release_build: a build in $RELEASE as a package is made from, without what only tests need, warnings
+# being errors.  It takes a minute of processor time, so whoever runs many test files gives one folder,
+# SK_RELEASE, for all of them; tests leave it as it is.  $SRC is where the sources are.
+RELEASE=${SK_RELEASE:-$SCRATCH/release}
+release_build() {
+	[ -z "${SK_SANITIZED:-}" ] || skip "a release has no sanitizers"
+	command -v cmake >/dev/null || skip "no cmake"
+	(
+		flock 9
+		[ ! -e "$RELEASE/done" ] || exit 0
+		cmake -S "$SRC" -B "$RELEASE" -DSK_WERROR=ON -DCMAKE_INSTALL_PREFIX=/usr && cmake --build "$RELEASE" -j 2 &&
+			touch "$RELEASE/done"
+	) 9>"$RELEASE.lock"
+}
+
 run_tests() {
 	local file=${0##*/} name pass=0 fail=0 skipped=0 rc
 	for name in $(declare -F | sed -n 's/^declare -f t_//p'); do

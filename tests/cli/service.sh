@@ -680,6 +680,108 @@ t_crontab_line() {
 	within 20 git sk service status
 }
 
+# a git-sk of this test alone, to be replaced and removed
+own_program() {
+	local from
+	from=$(dirname "$(readlink -f "$(command -v git-sk)")")
+	mkdir -p p/bin
+	cp "$from/git-sk" "$from/git-sk-hook" p/bin
+	ln -s git-sk-hook p/bin/git-sk-fsmonitor
+	PATH=$W/p/bin:$PATH
+}
+# as dpkg does it
+upgrade() { cp p/bin/git-sk p/bin/new && mv p/bin/new p/bin/git-sk; }
+logged() { [ "$(grep -cF "$1" "$XDG_STATE_HOME/safekeep/service.log")" = "$2" ]; }
+
+t_program_replaced_is_said_and_ensure_starts_the_new_one() {
+	begin
+	own_program
+	repo r
+	cd r
+	git sk init -q
+	local before
+	before=$(pid)
+	eq "$(json '["outdated"]')" False
+	(cd .. && upgrade)
+	eq "$(json '["outdated"]')" True
+	git sk service status >../status
+	has ../status "'git sk service ensure'"
+	git sk status | grep -qF "upgraded since" || die "status says nothing"
+	# it goes on meanwhile
+	echo 1 >seen
+	within 20 saved seen 1
+	eq "$(pid)" "$before"
+	code 0 git sk service ensure
+	has "$W.err" 'the new one'
+	[ "$(pid)" != "$before" ] || die "the old one runs on"
+	dead "$before" || die "the old one lives"
+	eq "$(json '["outdated"]')" False
+	code 0 git sk service ensure
+	has "$W.err" 'the service is running'
+	before=$(pid)
+	(cd .. && upgrade)
+	git sk health --fix --json >../health || true
+	[ "$(pid)" != "$before" ] || die "health --fix left the old one"
+	within 20 watched "$W/r"
+}
+
+t_program_replaced_the_service_goes_over_by_itself() {
+	begin
+	own_program
+	repo r
+	cd r
+	export SK_TEST_LOOK_MS=1
+	git sk init -q
+	within 20 watched "$W/r"
+	local p
+	p=$(pid)
+	# one that does not start yet is not gone over to
+	mv ../p/bin/git-sk ../p/bin/kept
+	printf '#!/bin/sh\nexit 127\n' >../p/bin/git-sk
+	chmod 755 ../p/bin/git-sk
+	echo 1 >seen
+	PATH=${PATH#*:}
+	within 20 saved seen 1
+	logged 'takes over' 0
+	mv ../p/bin/kept ../p/bin/git-sk
+	# that is the very file that runs: nothing to do
+	echo 2 >seen
+	within 20 saved seen 2
+	logged 'takes over' 0
+	(cd .. && upgrade)
+	echo 3 >seen
+	within 20 logged 'takes over' 1
+	within 20 logged 'started, process' 2
+	within 20 watched "$W/r"
+	eq "$(pid)" "$p"
+	eq "$(json '["outdated"]')" False
+	within 20 saved seen 3
+	echo 4 >seen
+	within 20 saved seen 4
+}
+
+t_program_removed_the_service_ends() {
+	begin
+	own_program
+	repo r
+	cd r
+	export SK_TEST_LOOK_MS=1
+	git sk init -q
+	within 20 watched "$W/r"
+	local p
+	p=$(pid)
+	rm -r ../p
+	PATH=${PATH#*:}
+	echo 1 >seen
+	within 20 dead "$p"
+	has "$XDG_STATE_HOME/safekeep/service.log" 'the program was removed'
+	# git goes on without it
+	git add seen
+	git commit -qm "without it" 2>/dev/null
+	git config --unset core.fsmonitor
+	eq "$(git status --short 2>&1)" ""
+}
+
 t_unit_for_systemd() {
 	begin
 	export XDG_CONFIG_HOME=$W/config
