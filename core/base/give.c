@@ -4,13 +4,108 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define TRIES 10
+
+/* Repositories that are shared, and all that were once: few, and for as long as the process runs.
+ */
+static struct {
+	pthread_mutex_t lock;
+	struct shared {
+		char *root;
+		int perm;
+	} * item;
+	size_t n;
+} shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+int sk_share_below(const char *root, int perm)
+{
+	struct shared *item;
+	size_t i = 0;
+	int rc = -1;
+
+	(void)pthread_mutex_lock(&shared.lock);
+	while (i < shared.n && strcmp(shared.item[i].root, root) != 0)
+		i++;
+	if (i == shared.n && perm != 0) {
+		item = realloc(shared.item, (shared.n + 1) * sizeof *item);
+		if (!item)
+			goto out;
+		shared.item = item;
+		item[i].root = strdup(root);
+		if (!item[i].root)
+			goto out;
+		shared.n++;
+	}
+	if (i < shared.n)
+		shared.item[i].perm = perm;
+	rc = 0;
+out:
+	(void)pthread_mutex_unlock(&shared.lock);
+	return rc;
+}
+
+static int perm_of(const char *path)
+{
+	size_t best = 0;
+	int perm = 0;
+
+	(void)pthread_mutex_lock(&shared.lock);
+	for (size_t i = 0; i < shared.n; i++) {
+		size_t len = strlen(shared.item[i].root);
+
+		if (len >= best && strncmp(path, shared.item[i].root, len) == 0 &&
+		    (path[len] == '/' || path[len] == '\0')) {
+			best = len;
+			perm = shared.item[i].perm;
+		}
+	}
+	(void)pthread_mutex_unlock(&shared.lock);
+	return perm;
+}
+
+/* Where `fd` really is: whatever way led there, links included. */
+static int share_of(int fd)
+{
+	char link[40], path[PATH_MAX];
+	ssize_t n;
+
+	if (__atomic_load_n(&shared.n, __ATOMIC_RELAXED) == 0)
+		return 0;
+	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof path - 1);
+	if (n <= 0)
+		return 0;
+	path[n] = '\0';
+	return perm_of(path);
+}
+
+/* Source: calc_shared_perm and adjust_shared_perm in git's path.c. */
+static void share(int fd)
+{
+	int perm = share_of(fd), saved = errno;
+	mode_t tweak = (mode_t)(perm < 0 ? -perm : perm), mode;
+	struct stat st;
+
+	if (perm == 0 || fstat(fd, &st) < 0)
+		return;
+	if (!(st.st_mode & S_IWUSR))
+		tweak &= ~(mode_t)0222;
+	if (st.st_mode & S_IXUSR)
+		tweak |= (tweak & 0444) >> 2;
+	mode = perm < 0 ? (st.st_mode & ~(mode_t)0777) | tweak : st.st_mode | tweak;
+	if (S_ISDIR(st.st_mode))
+		mode |= (mode & 0444) >> 2 | S_ISGID;
+	if (mode != st.st_mode && fchmod(fd, mode & 07777) < 0)
+		errno = saved; /* a disk without them */
+}
 
 static void give(int fd, const struct stat *folder)
 {
@@ -40,12 +135,14 @@ int sk_create(int dirfd, const char *path, int flags, mode_t mode)
 	struct stat folder;
 	int fd;
 
-	if (geteuid() != 0)
+	if (geteuid() != 0 && __atomic_load_n(&shared.n, __ATOMIC_RELAXED) == 0)
 		return openat(dirfd, path, flags | O_CREAT, mode);
 	for (int i = 0; i < TRIES; i++) {
 		fd = openat(dirfd, path, flags | O_CREAT | O_EXCL, mode);
-		if (fd >= 0 && folder_of(dirfd, path, &folder))
+		if (fd >= 0 && geteuid() == 0 && folder_of(dirfd, path, &folder))
 			give(fd, &folder);
+		if (fd >= 0)
+			share(fd);
 		if (fd >= 0 || errno != EEXIST || (flags & O_EXCL))
 			return fd;
 		fd = openat(dirfd, path, flags, mode);
@@ -62,11 +159,18 @@ int sk_make_dir(const char *path, mode_t mode)
 
 	if (mkdir(path, mode) < 0)
 		return -1;
-	if (geteuid() != 0 || !folder_of(AT_FDCWD, path, &folder) || folder.st_uid == 0)
+	if (geteuid() == 0 && folder_of(AT_FDCWD, path, &folder) && folder.st_uid != 0) {
+		fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0) {
+			give(fd, &folder);
+			(void)close(fd);
+		}
+	}
+	if (__atomic_load_n(&shared.n, __ATOMIC_RELAXED) == 0)
 		return 0;
-	fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0) {
-		give(fd, &folder);
+		share(fd);
 		(void)close(fd);
 	}
 	return 0;

@@ -1,4 +1,5 @@
-/* give.h - what root makes in another user's folder becomes that user's.
+/* give.h - what root makes in another user's folder becomes that user's, and what anybody makes in
+ * a repository that a group shares is the group's to use.
  *
  * `sudo git sk backup` in ann's repository must not leave files there that ann cannot replace:
  * whatever is made gets the owner and group of the folder that it is made in, unless that is
@@ -9,6 +10,14 @@
 
 #include <sys/types.h>
 #include <time.h>
+
+/* From now on what is made with the functions below in `root` (absolute, links resolved) or anywhere
+ * beneath it gets the permission bits that git gives there: `perm` is core.sharedRepository as
+ * git's setup.c has it, SK_SHARE_GROUP, SK_SHARE_ALL, minus the octal bits (-0640), or 0 for the
+ * umask alone.  SK_EIO when out of memory. */
+#define SK_SHARE_GROUP 0660
+#define SK_SHARE_ALL 0664
+int sk_share_below(const char *root, int perm);
 
 /* openat with `flags` and O_CREAT.  Only a file that is new is given away: an existing one may be
  * a further name of anybody's.  -1 with errno. */

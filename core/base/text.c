@@ -38,8 +38,7 @@ bool sk_utf8_valid(const char *s, size_t len)
 	return true;
 }
 
-/* C1 controls, bidirectional marks and overrides, line and paragraph separators, BOM */
-static bool hidden_char(const char *s, size_t n)
+bool sk_hidden_char(const char *s, size_t n)
 {
 	const unsigned char *u = (const unsigned char *)s;
 	unsigned cp;
@@ -55,7 +54,7 @@ static bool hidden_char(const char *s, size_t n)
 
 static bool plain(const char *s, size_t n)
 {
-	return n && !(n == 1 && ((unsigned char)*s < 0x20 || *s == 0x7f)) && !hidden_char(s, n);
+	return n && !(n == 1 && ((unsigned char)*s < 0x20 || *s == 0x7f)) && !sk_hidden_char(s, n);
 }
 
 static int escape(struct sk_buf *out, const char *s, size_t n)

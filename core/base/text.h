@@ -14,6 +14,10 @@
 size_t sk_utf8_len(const char *s, size_t len);
 bool sk_utf8_valid(const char *s, size_t len);
 
+/* Whether the character of `n` bytes that begins at `s`, valid UTF-8 of more than one, is none to
+ * show: C1 controls, bidirectional marks and overrides, line and paragraph separators, BOM. */
+bool sk_hidden_char(const char *s, size_t n);
+
 /* Adds a file name as a terminal may show it: control characters, DEL, C1 controls, bidirectional
  * overrides and bytes that are not UTF-8 come out as \n, \t, \x1b and the like; a name that needed
  * it, or has a quote or backslash, stands in double quotes as git's own quoting has it. */

@@ -276,10 +276,12 @@ static int print_json(const struct sk_call *call, struct sk_timeline *t, size_t 
 		char *text = one ? json_dumps(one, JSON_COMPACT) : NULL;
 
 		json_decref(one);
-		if (!text)
+		if (!text) {
 			rc = sk_error_oom();
-		else
-			sk_outf("%s\n    %s", n++ ? "," : "", text);
+		} else {
+			sk_outf("%s\n    ", n++ ? "," : "");
+			sk_out_json_text(text, strlen(text));
+		}
 		free(text);
 	}
 	rc = rc == SK_ENO ? 0 : rc;

@@ -332,7 +332,7 @@ int sk_listing_json(const struct sk_repo *repo, const struct sk_listing *list)
 		if (!one || json_dump_callback(one, add_indented, &text, JSON_INDENT(2)))
 			rc = sk_error_oom();
 		else
-			sk_out(text.ptr, text.len);
+			sk_out_json_text(text.ptr, text.len);
 		json_decref(one);
 		any = true;
 	}

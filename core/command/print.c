@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/proc.h"
+#include "base/text.h"
 
 static int out_errno;
 static pid_t pager = -1;
@@ -72,10 +73,35 @@ bool sk_out_terminal(void)
 	return pager > 0 || isatty(1) || sk_term_paged();
 }
 
+/* \u009b and the bidirectional overrides say the same to a program, and nothing to a terminal. */
+void sk_out_json_text(const char *text, size_t len)
+{
+	size_t from = 0, n;
+
+	for (size_t at = 0; at < len; at += n) {
+		char escaped[8];
+		const unsigned char *u = (const unsigned char *)text + at;
+
+		n = *u < 0x80 ? 1 : sk_utf8_len(text + at, len - at);
+		if (n > 1 && sk_hidden_char(text + at, n)) {
+			sk_out(text + from, at - from);
+			(void)snprintf(escaped, sizeof escaped, "\\u%04hx",
+			               (unsigned short)(n == 2 ? (u[0] & 31u) << 6 | (u[1] & 63u)
+			                                       : (u[0] & 15u) << 12 |
+			                                                 (u[1] & 63u) << 6 |
+			                                                 (u[2] & 63u)));
+			sk_out(escaped, 6);
+			from = at + n;
+		}
+		n += n == 0;
+	}
+	sk_out(text + from, len - from);
+}
+
 static int dump(const char *data, size_t len, void *unused)
 {
 	SK_UNUSED(unused);
-	sk_out(data, len);
+	sk_out_json_text(data, len);
 	return out_errno ? -1 : 0;
 }
 

@@ -27,6 +27,9 @@ bool sk_out_failed(void);
 bool sk_out_terminal(void);
 /* Prints a JSON object and drops the reference.  NULL: out of memory. */
 int sk_out_json(json_t *object);
+/* A piece of it that was made already, of whole characters: what a terminal must not be given
+ * comes out as \uXXXX, here and above. */
+void sk_out_json_text(const char *text, size_t len);
 /* Writes out what is left and waits for the pager; 0 or SK_EIO. */
 int sk_out_end(void);
 /* Whether the reader of our output went away (after sk_out_end failed). */

@@ -117,8 +117,49 @@ out:
 	return rc;
 }
 
+/* Source: git_config_perm in git's setup.c.  A value that git would refuse is none here. */
+static int parse_shared(const char *value)
+{
+	char *end;
+	long n;
+	int yes = 0;
+
+	if (!value || strcmp(value, "group") == 0)
+		return SK_SHARE_GROUP;
+	if (strcmp(value, "all") == 0 || strcmp(value, "world") == 0 ||
+	    strcmp(value, "everybody") == 0)
+		return SK_SHARE_ALL;
+	n = strtol(value, &end, 8);
+	if (*end || end == value)
+		return git_config_parse_bool(&yes, value) == 0 && yes ? SK_SHARE_GROUP : 0;
+	if (n == 1 || n == 2)
+		return n == 1 ? SK_SHARE_GROUP : SK_SHARE_ALL;
+	return (n & 0600) == 0600 ? -(int)(n & 0666) : 0;
+}
+
+/* core.sharedRepository, which git takes from the repository's own configuration alone. */
+static int set_shared(const struct sk_repo *repo)
+{
+	git_config_entry *entry = NULL;
+	git_config *config = NULL;
+	int perm = 0, rc;
+
+	if (git_repository_config(&config, repo->git) == 0 &&
+	    git_config_get_entry(&entry, config, "core.sharedrepository") == 0 &&
+	    entry->level >= GIT_CONFIG_LEVEL_LOCAL)
+		perm = parse_shared(entry->value);
+	git_config_entry_free(entry);
+	git_config_free(config);
+	rc = sk_share_below(repo->commondir, perm);
+	if (!rc && strcmp(repo->gitdir, repo->commondir) != 0)
+		rc = sk_share_below(repo->gitdir, perm);
+	return rc ? sk_error_oom() : 0;
+}
+
 static int open_git(struct sk_repo *repo, bool worktree_config)
 {
+	int rc;
+
 	/* as if bare: the working tree is the one that was found, not what libgit2 would take */
 	if (git_repository_open_ext(&repo->git, repo->gitdir,
 	                            GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_BARE,
@@ -126,7 +167,8 @@ static int open_git(struct sk_repo *repo, bool worktree_config)
 		return sk_error_git(SK_EREPO, "cannot open %s", sk_name(repo->gitdir));
 	if (git_repository_set_workdir(repo->git, repo->worktree, 0) < 0)
 		return sk_error_git(SK_EREPO, "cannot open %s", sk_name(repo->gitdir));
-	return set_config(repo, worktree_config);
+	rc = set_config(repo, worktree_config);
+	return rc ? rc : set_shared(repo);
 }
 
 int sk_config_user_path(char **out)
