@@ -1,6 +1,7 @@
 #include "repo/discover.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,8 +265,28 @@ static ssize_t ceiling(const char *here)
 	return best;
 }
 
-static int nothing_found(const char *here, const char *why)
+/* git passes over a .git that may not be looked into, and so do we; but then that is the reason. */
+static bool locked(const char *dir, char out[PATH_MAX])
 {
+	static const char *const need[] = { "HEAD", "objects", "refs" };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof need / sizeof *need; i++) {
+		int n = snprintf(out, PATH_MAX, "%s/.git/%s", dir, need[i]);
+		int mode = i == 0 ? R_OK : X_OK;
+
+		if (n > 0 && n < PATH_MAX && access(out, mode) < 0 && errno == EACCES &&
+		    (out[n - (int)strlen(need[i]) - 1] = '\0', stat(out, &st) == 0) &&
+		    S_ISDIR(st.st_mode))
+			return true;
+	}
+	return false;
+}
+
+static int nothing_found(const char *here, const char *why, const char *closed)
+{
+	if (*closed)
+		return sk_error(SK_EREPO, "%s may not be read: permission denied", sk_name(closed));
 	return sk_error(SK_EREPO, "%s is not in a git working tree%s", sk_name(here), why);
 }
 
@@ -273,7 +294,7 @@ static int walk_up(struct sk_place *place)
 {
 	bool across = sk_env_bool("GIT_DISCOVERY_ACROSS_FILESYSTEM");
 	ssize_t stop = ceiling(place->here);
-	char *dir = strdup(place->here);
+	char *dir = strdup(place->here), closed[PATH_MAX] = "";
 	struct stat first, st;
 	int rc;
 
@@ -289,16 +310,19 @@ static int walk_up(struct sk_place *place)
 		rc = look_at(place, dir);
 		if (rc != SK_ENO)
 			break;
+		if (!*closed && !locked(dir, closed))
+			*closed = '\0';
 		len = (size_t)(strrchr(dir, '/') - dir);
 		if (strcmp(dir, "/") == 0 || (ssize_t)len <= stop) {
-			rc = nothing_found(place->here, " (nor is any folder above it)");
+			rc = nothing_found(place->here, " (nor is any folder above it)", closed);
 			break;
 		}
 		dir[len ? len : 1] = '\0';
 		if (!across && (stat(dir, &st) < 0 || st.st_dev != first.st_dev)) {
 			rc = nothing_found(place->here,
 			                   "; the search ended at another filesystem "
-			                   "(GIT_DISCOVERY_ACROSS_FILESYSTEM=1 goes on)");
+			                   "(GIT_DISCOVERY_ACROSS_FILESYSTEM=1 goes on)",
+			                   closed);
 			break;
 		}
 	}

@@ -470,11 +470,11 @@ static int read_whole(const char *path, struct sk_index_file *file)
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return sk_error(SK_ENO, "no file '%s'", path);
 	if (fd < 0 || fstat(fd, &file->st) < 0) {
-		rc = sk_error_errno(SK_EIO, "cannot read it");
+		rc = sk_error_errno(SK_EIO, "cannot read %s", sk_name(path));
 		goto out;
 	}
 	if (!S_ISREG(file->st.st_mode)) {
-		rc = sk_error(SK_EIO, "not a regular file");
+		rc = sk_error(SK_EIO, "%s is not a regular file", sk_name(path));
 		goto out;
 	}
 	if (file->st.st_size > FILE_MAX) {
@@ -489,7 +489,7 @@ static int read_whole(const char *path, struct sk_index_file *file)
 	}
 	got = sk_read_full(fd, file->data, file->len);
 	if (got < 0)
-		rc = sk_error_errno(SK_EIO, "cannot read it");
+		rc = sk_error_errno(SK_EIO, "cannot read %s", sk_name(path));
 	else if ((size_t)got < file->len)
 		rc = sk_index_damaged("it was cut short while it was read");
 out:

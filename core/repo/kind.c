@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <git2.h>
 
@@ -131,6 +132,10 @@ static int read_kind(const char *dir, const char *name, bool extensions, struct 
 		goto out;
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode)) {
 		rc = sk_error(SK_EREPO, "cannot read %s", sk_name(path));
+		goto out;
+	}
+	if (access(path, R_OK) < 0) { /* libgit2 has no word for that */
+		rc = sk_error_errno(SK_EIO, "cannot read %s", sk_name(path));
 		goto out;
 	}
 	err = git_config_open_ondisk(&config, path);

@@ -293,6 +293,11 @@ static int fill(struct sk_repo *repo, struct sk_place *place)
 	if (rc)
 		return rc;
 	repo->enabled = sk_exists(installed);
+	if (!repo->enabled && errno == EACCES) {
+		rc = sk_error_errno(SK_EIO, "cannot look for %s", sk_name(installed));
+		free(installed);
+		return rc;
+	}
 	free(installed);
 	repo->wtfd = open(repo->worktree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (repo->wtfd < 0)
