@@ -119,6 +119,7 @@ int sk_cmd_uninit(struct sk_call *call);
 int sk_cmd_backup(struct sk_call *call);
 int sk_cmd_list(struct sk_call *call);
 int sk_cmd_log(struct sk_call *call);
+int sk_cmd_report(struct sk_call *call);
 int sk_cmd_show(struct sk_call *call);
 int sk_cmd_cat(struct sk_call *call);
 int sk_cmd_diff(struct sk_call *call);

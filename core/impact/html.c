@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <nettle/base64.h>
-#include <nettle/sha2.h>
-
 #include "base/error.h"
+#include "base/html.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -17,6 +15,8 @@
 static const unsigned char page_bytes[] = {
 #include "impact_page.inc"
 };
+
+const struct sk_html_page sk_impact_page = { (const char *)page_bytes, sizeof page_bytes };
 
 /* The page's files by number: first the changed ones, then the affected ones, as `impact` has
  * them. */
@@ -170,64 +170,19 @@ static json_t *collect(struct page *p)
 	        (json_int_t)c->ambiguous, "unread", (json_int_t)c->unread);
 }
 
-/* JSON that may stand in a script element: source: HTML, "restrictions for contents of script
- * elements"; the three characters occur in JSON's strings only. */
-static int add_json(const json_t *data, struct sk_buf *out)
-{
-	char *text = json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII);
-
-	if (!text)
-		return sk_error_oom();
-	for (const char *p = text; *p; p++) {
-		if (strchr("<>&", *p))
-			(void)sk_buf_addf(out, "\\u%04x", (unsigned)*p);
-		else
-			(void)sk_buf_addc(out, *p);
-	}
-	free(text);
-	return sk_buf_ok(out);
-}
-
-/* What the policy must name so that the script runs (Content Security Policy 3, "hash-source"):
- * base64 of the SHA-256 of all that stands between the script's tags. */
-static void add_hash(const char *script, size_t len, struct sk_buf *out)
-{
-	struct sha256_ctx ctx;
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	char text[BASE64_ENCODE_RAW_LENGTH(SHA256_DIGEST_SIZE)];
-
-	sha256_init(&ctx);
-	sha256_update(&ctx, len, (const uint8_t *)script);
-	sha256_digest(&ctx, sizeof digest, digest);
-	base64_encode_raw(text, sizeof digest, digest);
-	(void)sk_buf_add(out, text, sizeof text);
-}
-
 static int add_page(const json_t *data, struct sk_buf *out)
 {
-	static const char hash_at[] = "@HASH@", data_at[] = "@DATA@", open[] = "<script>",
-	                  end[] = "</script>";
-	const char *page = (const char *)page_bytes, *stop = page + sizeof page_bytes;
-	const char *hash = memmem(page, sizeof page_bytes, hash_at, sizeof hash_at - 1);
-	const char *place = memmem(page, sizeof page_bytes, data_at, sizeof data_at - 1);
-	const char *script = memmem(page, sizeof page_bytes, open, sizeof open - 1), *tail = NULL;
-	int rc;
+	struct sk_buf json = SK_BUF_INIT, hash = SK_BUF_INIT;
+	const struct sk_html_place place[] = { { "@HASH@", &hash }, { "@DATA@", &json } };
+	int rc = sk_html_add_hash(&sk_impact_page, &hash);
 
-	if (script) {
-		script += sizeof open - 1;
-		tail = memmem(script, (size_t)(stop - script), end, sizeof end - 1);
-	}
-	if (!hash || !place || !tail || hash > place || place > script)
-		return sk_error(SK_EIO, "the page in this program is damaged: build it again");
-	(void)sk_buf_add(out, page, (size_t)(hash - page));
-	add_hash(script, (size_t)(tail - script), out);
-	hash += sizeof hash_at - 1;
-	(void)sk_buf_add(out, hash, (size_t)(place - hash));
-	rc = add_json(data, out);
-	place += sizeof data_at - 1;
 	if (!rc)
-		(void)sk_buf_add(out, place, (size_t)(stop - place));
-	return rc ? rc : sk_buf_ok(out);
+		rc = sk_html_add_json(data, &json);
+	if (!rc)
+		rc = sk_html_fill(&sk_impact_page, place, sizeof place / sizeof *place, out);
+	sk_buf_free(&json);
+	sk_buf_free(&hash);
+	return rc;
 }
 
 int sk_impact_html(const struct sk_graph *graph, const struct sk_impact *impact, struct sk_buf *out)
