@@ -50,7 +50,7 @@ int sk_skip(struct sk_worker *w, const char *path, const char *reason, bool unre
 {
 	w->unreadable += unreadable;
 	w->left = true;
-	return sk_meta_add(&w->meta, 'S', path, 0, reason);
+	return sk_meta_add(&w->meta, 'S', path, unreadable, reason);
 }
 
 static int skip_file(struct sk_worker *w, const char *path, const char *reason)

@@ -24,6 +24,18 @@
 
 #define GIVE_DEPTH 16
 
+/* libgit2 says nothing better than the class of what went wrong, and the system's words at the end
+ * of its own. */
+static bool is_system(const git_error *e)
+{
+	const char *absent = strerror(ENOENT);
+	size_t len = e && e->message ? strlen(e->message) : 0, n = strlen(absent);
+
+	if (!e || (e->klass != GIT_ERROR_OS && e->klass != GIT_ERROR_NOMEMORY))
+		return false;
+	return len < n || strcmp(e->message + len - n, absent) != 0;
+}
+
 int sk_error_git(int code, const char *fmt, ...)
 {
 	const git_error *e = git_error_last();
@@ -34,6 +46,8 @@ int sk_error_git(int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	if (code == SK_EDAMAGED && is_system(e))
+		code = SK_EIO;
 	return sk_error(code, "%s: %.*s", text, (int)strcspn(words, "\r\n"), words);
 }
 
@@ -454,12 +468,25 @@ int sk_repo_read(const struct sk_repo *repo, const struct sk_oid *oid, git_odb_o
 	if (git_repository_odb(&odb, repo->git) < 0)
 		return sk_error_git(SK_EIO, "cannot open the objects of %s", sk_name(repo->gitdir));
 	err = git_odb_read(&object, odb, &id);
+	/* once more, by files that are opened anew: the system's trouble may have passed */
+	if (err < 0 && git_odb_refresh(odb) == 0)
+		err = git_odb_read(&object, odb, &id);
 	git_odb_free(odb);
-	if (err == GIT_ENOTFOUND)
-		return sk_error(SK_EDAMAGED, "object %s is missing", sk_oid_str(oid));
-	if (err < 0 && read_other_copy(repo, oid, &object))
-		return sk_error(SK_EDAMAGED, "object %s is damaged (git sk verify --repair)",
+	if (err < 0 && err != GIT_ENOTFOUND && read_other_copy(repo, oid, &object) == 0)
+		err = 0;
+	if (err < 0) {
+		int rc = sk_repo_loose_opens(repo, oid);
+
+		if (!rc)
+			rc = sk_repo_packs_open(repo);
+		if (rc)
+			return rc;
+		return sk_error(SK_EDAMAGED,
+		                err == GIT_ENOTFOUND
+		                        ? "object %s is missing"
+		                        : "object %s is damaged (git sk verify --repair)",
 		                sk_oid_str(oid));
+	}
 	*out = object;
 	return 0;
 }

@@ -52,11 +52,16 @@ int sk_repo_path(const struct sk_repo *repo, const char *path, char **out);
 int sk_repo_head(const struct sk_repo *repo, struct sk_oid *oid, char **branch);
 
 /* Reads a blob, tree, commit or tag; the caller frees with git_odb_object_free.
- * SK_EDAMAGED when it is missing or broken. */
+ * SK_EDAMAGED when it is missing or broken, SK_EIO when the system does not let us look. */
 int sk_repo_read(const struct sk_repo *repo, const struct sk_oid *oid, git_odb_object **out);
+/* 0 when all packs can be opened, or the file of an object, or are not there; else SK_EIO (no
+ * rights, too many open files): then nobody can say that an object is missing or damaged. */
+int sk_repo_packs_open(const struct sk_repo *repo);
+int sk_repo_loose_opens(const struct sk_repo *repo, const struct sk_oid *oid);
 bool sk_repo_has(const struct sk_repo *repo, const struct sk_oid *oid);
 
-/* The last error of libgit2 as ours: "fmt: git's words". */
+/* The last error of libgit2 as ours: "fmt: git's words".  SK_EDAMAGED becomes SK_EIO when libgit2
+ * says that it was the system which failed. */
 int sk_error_git(int code, const char *fmt, ...) SK_PRINTF(2, 3);
 
 #endif

@@ -234,6 +234,27 @@ static int name_unsaved(struct walk *w)
 	return rc;
 }
 
+/* What could not be read now, and the target does not have: it stays, which is not what was asked
+ * for. */
+static int name_unread(struct walk *w)
+{
+	size_t n = 0, said = w->plan->n_skips;
+	const struct sk_meta_path *s = sk_meta_kind(&w->now->meta, 'S', &n);
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++) {
+		bool known = !s[i].mode || sk_select(w->opts->paths, s[i].path) != SELECTED;
+
+		for (size_t k = 0; k < said && !known; k++)
+			known = strcmp(w->plan->skip[k].path, s[i].path) == 0;
+		if (!known)
+			rc = sk_plan_skip(w->plan, s[i].path,
+			                  "left alone: the safety backup could not read it (%s)",
+			                  s[i].reason ? s[i].reason : "skipped");
+	}
+	return rc;
+}
+
 /* Whether the owner may change what is in the folder that is the first `len` bytes of `path`. */
 static bool writable(struct walk *w, const char *path, size_t len, uint16_t *perm)
 {
@@ -414,6 +435,8 @@ int sk_plan_make(const struct sk_target *target, const struct sk_snapshot *now,
 	sk_spot_clear(&root);
 	if (!rc)
 		rc = name_unsaved(&w);
+	if (!rc)
+		rc = name_unread(&w);
 	if (!rc) {
 		compact(&plan);
 		rc = old_folders(&w);

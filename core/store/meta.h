@@ -35,7 +35,7 @@
 
 struct sk_meta_path {
 	char kind;          /* F D E V S N P X I */
-	uint16_t mode;      /* F D E: permission bits, 07777 */
+	uint16_t mode;      /* F D E: permission bits, 07777; S, not stored: 1, could not be read */
 	char *path;         /* P X I: the pattern */
 	char *reason;       /* S */
 	struct sk_oid head; /* N */

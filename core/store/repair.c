@@ -1,6 +1,5 @@
 #include "store/repair.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -74,53 +73,10 @@ int sk_mend_copy(struct sk_mender *m, const char *name)
 	return rc;
 }
 
-/* Whether a file can be opened, or is not there.  EIO is how a disk says that a place of it is
- * damaged: then it is the file that is bad. */
-static int opens(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != EIO)
-		return sk_error_errno(SK_EIO, "cannot read '%s', so that nothing is given up",
-		                      path);
-	if (fd >= 0)
-		(void)close(fd);
-	return 0;
-}
-
-static int packs_open(const struct sk_repo *repo)
-{
-	struct sk_buf path = SK_BUF_INIT;
-	struct dirent *de;
-	size_t base;
-	DIR *dir;
-	int rc = sk_buf_addf(&path, "%s/objects/pack", repo->commondir);
-
-	if (!rc)
-		rc = opens(path.ptr);
-	dir = rc ? NULL : opendir(path.ptr);
-	if (!rc)
-		rc = sk_buf_addc(&path, '/');
-	base = path.len;
-	while (dir && !rc && (de = readdir(dir))) {
-		if (strncmp(de->d_name, "pack-", 5) != 0)
-			continue;
-		sk_buf_truncate(&path, base);
-		rc = sk_buf_adds(&path, de->d_name);
-		if (!rc)
-			rc = opens(path.ptr);
-	}
-	if (dir)
-		(void)closedir(dir);
-	sk_buf_free(&path);
-	return rc;
-}
-
 int sk_mend_can_read(const struct sk_repo *repo, const struct sk_oidset *bad)
 {
 	struct sk_buf path = SK_BUF_INIT, text = SK_BUF_INIT;
 	const struct sk_oidset_slot *slot;
-	char hex[SK_OID_HEX + 1];
 	size_t at = 0;
 	int rc = sk_buf_addf(&path, "%s/HEAD", repo->gitdir);
 
@@ -129,14 +85,11 @@ int sk_mend_can_read(const struct sk_repo *repo, const struct sk_oidset *bad)
 	if (rc == SK_ENO)
 		rc = sk_error(SK_EIO, "'%s' is not there", path.ptr);
 	if (!rc)
-		rc = packs_open(repo);
-	while (!rc && (slot = sk_oidset_next(bad, &at))) {
-		sk_oid_hex(&slot->oid, hex);
-		sk_buf_clear(&path);
-		rc = sk_buf_addf(&path, "%s/objects/%.2s/%s", repo->commondir, hex, hex + 2);
-		if (!rc)
-			rc = opens(path.ptr);
-	}
+		rc = sk_repo_packs_open(repo);
+	while (!rc && (slot = sk_oidset_next(bad, &at)))
+		rc = sk_repo_loose_opens(repo, &slot->oid);
+	if (rc)
+		rc = sk_error_prefix(rc, "nothing is given up");
 	sk_buf_free(&path);
 	sk_buf_free(&text);
 	return rc;

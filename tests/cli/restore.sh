@@ -321,6 +321,23 @@ t_changed_meanwhile() {
 	clean
 }
 
+# what no backup can take stays, which is said: it is not the state that was asked for
+t_unread_files_stay_and_are_named() {
+	start && back
+	echo x >'git~1'
+	code 3 git sk rollback --yes latest
+	has "$W.err" 'git~1'
+	[ -e 'git~1' ] || die "a file that nobody has is gone"
+	code 0 git sk restore latest -- a.txt
+	hasnt "$W.err" 'git~1'
+	rm 'git~1'
+	[ "$(id -u)" != 0 ] || return 0
+	echo y >unread && chmod 000 unread
+	code 3 git sk rollback --yes latest
+	has "$W.err" "left alone: the safety backup could not read it"
+	[ -e unread ] || die "a file that nobody has is gone"
+}
+
 t_unknown_ids() {
 	start && back && note a
 	code 1 git sk rollback -q --yes 19990101T000000Z

@@ -1,6 +1,8 @@
 /* Opening repositories of every kind, made by git itself in a scratch folder. */
 #include "unit/repo_scratch.h"
 
+#include <sys/resource.h>
+
 static void check(const struct sk_repo *r, const char *worktree, const char *gitdir,
                   const char *commondir, const char *prefix, const char *id)
 {
@@ -122,6 +124,49 @@ static void test_damaged_object(void **state)
 	r = open_at("a");
 	assert_int_equal(sk_repo_read(r, &oid, &object), SK_EDAMAGED);
 	sk_repo_close(r);
+}
+
+/* No descriptor is left: what cannot be read for that is neither missing nor damaged. */
+static void test_out_of_files(void **state)
+{
+	struct rlimit was, none;
+	git_odb_object *object = NULL;
+	struct sk_repo *r;
+	struct sk_oid oid, packed, head_id, absent = { { 7 } };
+	char *name = NULL;
+	int fd;
+
+	(void)state;
+	make("a");
+	(void)sh("git -C a gc -q; echo loose | git -C a hash-object -w --stdin");
+	assert_true(sk_oid_parse(sh("git -C a rev-parse HEAD"), &packed));
+	assert_true(sk_oid_parse(sh("echo loose | git -C a hash-object --stdin"), &oid));
+	for (int i = 0; i < 2; i++) {
+		const struct sk_oid *want = i ? &oid : &packed;
+		char read[256], head[256];
+		int rc[2];
+
+		r = open_at("a");
+		assert_false(sk_repo_has(r, &absent)); /* the lists of its packs are open */
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+		none = was;
+		fd = open("/", O_RDONLY | O_CLOEXEC);
+		none.rlim_cur = (rlim_t)fd;
+		(void)close(fd);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		rc[0] = sk_repo_read(r, want, &object);
+		(void)snprintf(read, sizeof read, "%s", sk_error_message());
+		rc[1] = sk_repo_head(r, &head_id, &name);
+		(void)snprintf(head, sizeof head, "%s", sk_error_message());
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		assert_int_equal(rc[0], SK_EIO);
+		assert_non_null(strstr(read, "too many open files"));
+		assert_int_equal(rc[1], SK_EIO);
+		assert_non_null(strstr(head, "Too many open files"));
+		assert_int_equal(sk_repo_read(r, want, &object), 0);
+		git_odb_object_free(object);
+		sk_repo_close(r);
+	}
 }
 
 static void test_alternates(void **state)
@@ -463,6 +508,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_head, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_object, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_out_of_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_alternates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_linked_worktree, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_submodule, setup, teardown),
