@@ -119,7 +119,7 @@ static int init_report(const struct sk_call *call, const struct sk_strv *said, b
 	if (!sk_quiet())
 		init_say(call, said, fresh, first);
 	if (sk_status_left_out(call->repo, &left_out) == 0 && left_out.len)
-		sk_warn("%s", left_out.ptr);
+		sk_say("warning: %s", left_out.ptr); /* -q or not: that is not protected */
 	sk_buf_free(&left_out);
 	if (fresh)
 		sk_note("to see what is saved: git sk list; to bring it back: git sk rollback");
@@ -148,7 +148,7 @@ int sk_cmd_init(struct sk_call *call)
 	if (!rc && fresh)
 		rc = reopen(call);
 	if (!rc && sk_registry_add(call->repo->worktree))
-		sk_warn("%s", sk_error_message());
+		sk_say("warning: %s", sk_error_message());
 	if (!rc && fresh)
 		rc = first_backup(call, &first);
 	if (!rc || rc == SK_EPARTIAL)

@@ -581,7 +581,7 @@ int sk_service_after_init(struct sk_repo *repo, bool no_service, struct sk_strv 
 		return 0;
 	rc = sk_service_start(&host, &already);
 	if (rc) {
-		sk_warn("the service was not started: %s", sk_error_message());
+		sk_say("warning: the service was not started: %s", sk_error_message());
 		return 0;
 	}
 	sk_service_tell(repo->worktree, true);

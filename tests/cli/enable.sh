@@ -43,6 +43,10 @@ t_quiet() {
 	has "$W.out" '"already": true'
 	code 0 git sk uninit -q
 	eq "$(cat "$W.out" "$W.err")" ""
+	# but what is amiss is said: a socket's path may not be that long
+	code 0 env -u GIT_SK_NO_SERVICE XDG_RUNTIME_DIR="$W/$(printf '%0110d' 0)" git sk init -q
+	eq "$(cat "$W.out")" ""
+	has "$W.err" 'warning: the service was not started'
 }
 t_clone() { repo o; git clone -q o w; cd w; round; exact; }
 t_shallow() { repo o; git clone -q --depth 1 "file://$PWD/o" w; cd w; round; exact; }

@@ -141,7 +141,7 @@ t_a_plugin_by_pkg_config() {
 	grep -qE '^example .*loaded' list || { cat list; die "the example is not loaded"; }
 }
 
-t_installed_upgraded_with_its_service_at_work_removed() {
+t_installed_upgraded_removed() {
 	[ "$(id -u)" = 0 ] || skip "not root"
 	packages
 	own_service

@@ -693,7 +693,7 @@ own_program() {
 upgrade() { cp p/bin/git-sk p/bin/new && mv p/bin/new p/bin/git-sk; }
 logged() { [ "$(grep -cF "$1" "$XDG_STATE_HOME/safekeep/service.log")" = "$2" ]; }
 
-t_program_replaced_is_said_and_ensure_starts_the_new_one() {
+t_program_replaced_is_said() {
 	begin
 	own_program
 	repo r
@@ -725,7 +725,7 @@ t_program_replaced_is_said_and_ensure_starts_the_new_one() {
 	within 20 watched "$W/r"
 }
 
-t_program_replaced_the_service_goes_over_by_itself() {
+t_program_replaced_goes_over() {
 	begin
 	own_program
 	repo r
@@ -760,7 +760,7 @@ t_program_replaced_the_service_goes_over_by_itself() {
 	within 20 saved seen 4
 }
 
-t_program_removed_the_service_ends() {
+t_program_removed() {
 	begin
 	own_program
 	repo r
