@@ -701,5 +701,5 @@ int sk_scan_folder(struct sk_worker *w, struct sk_task *t)
 	w->list->fd = fd;
 	rc = enter_folder(w, t);
 	(void)close(fd);
-	return rc;
+	return rc == SK_ENO ? 0 : rc; /* it is gone, or was named */
 }

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "capture/scan.h"
 
 #define IGNORE_FILE ".gitignore"
@@ -50,7 +51,25 @@ static int take_name(struct sk_list *l, const struct dirent64_raw *d)
 	return sk_buf_add(&l->names, &n, sizeof n);
 }
 
-static int list(struct sk_worker *w, int fd)
+/* ENOENT: somebody removed it after it was opened.  What the disk or the system only lets be opened
+ * is named; the rest of the tree is saved all the same. */
+static int cannot_list(struct sk_worker *w, struct sk_task *t)
+{
+	int why = errno, rc = 0;
+
+	if (why != ENOENT && why != EACCES && why != EPERM && why != EIO)
+		return sk_error_errno(SK_EIO, "cannot list the folder '%s'",
+		                      *t->path ? sk_name(t->path) : ".");
+	if (*t->path == '\0')
+		return sk_error_errno(SK_EIO, "cannot list the working tree");
+	t->node->flags |= SK_NODE_GONE;
+	w->gone++;
+	if (why != ENOENT)
+		rc = sk_skip(w, t->path, strerror(why), true);
+	return rc ? rc : SK_ENO;
+}
+
+static int list(struct sk_worker *w, struct sk_task *t, int fd)
 {
 	struct sk_list *l = w->list;
 	struct sk_name *name;
@@ -63,7 +82,7 @@ static int list(struct sk_worker *w, int fd)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return sk_error_errno(SK_EIO, "cannot list a folder");
+			return cannot_list(w, t);
 		if (n == 0)
 			break;
 		for (long at = 0; at < n && !rc;) {
@@ -188,7 +207,7 @@ int sk_names(struct sk_worker *w, struct sk_task *t, const struct stat *st)
 		return rc;
 	l->ignore = l->any = false;
 	sk_buf_clear(&l->names);
-	return list(w, l->fd);
+	return list(w, t, l->fd);
 }
 
 bool sk_names_same_rules(const struct sk_worker *w, const struct sk_task *t,

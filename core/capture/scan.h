@@ -145,7 +145,8 @@ struct sk_list { /* of the folder at hand; kept from folder to folder */
 };
 
 /* names.c: the names of the open folder, sorted bytewise, into w->list->names: from the disk, or
- * from the old state when the folder's times (`st`) say that none came or went. */
+ * from the old state when the folder's times (`st`) say that none came or went.  SK_ENO: it went
+ * away, or cannot be listed and was named so. */
 int sk_names(struct sk_worker *w, struct sk_task *t, const struct stat *st);
 int sk_name_compare(const char *a, size_t alen, const char *b, size_t blen);
 /* Whether the rules in the folder are those of the old state; `text`: of its .gitignore, or NULL.

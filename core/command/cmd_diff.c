@@ -258,7 +258,10 @@ static int diff_text(struct sk_call *call, const struct words *w, const struct s
 	if (rc)
 		return rc;
 	sk_error_clear(); /* git has said what there was to say */
-	return status == 129 ? SK_EUSAGE : status == 128 ? SK_EIO : status;
+	if (status == 128)
+		return sk_error(SK_EIO, "git could not compare them: its words are above "
+		                        "(git sk verify looks at the entries)");
+	return status == 129 ? SK_EUSAGE : status;
 }
 
 int sk_cmd_diff(struct sk_call *call)
