@@ -451,6 +451,10 @@ int sk_text_set(struct sk_buf *text, const char *key, const char *value, bool mo
 	size_t at = 0, section = 0;
 	int rc = edit.key && edit.value ? 0 : sk_error_oom();
 
+	/* what is replaced has to come back, and is kept as a string */
+	if (!rc && text->len && memchr(text->ptr, '\0', text->len))
+		rc = sk_error(SK_EDAMAGED, "git's configuration has a NUL byte in it: take it out "
+		                           "with an editor");
 	if (!rc)
 		rc = key_split(key, &k);
 	if (!rc)

@@ -117,10 +117,17 @@ const char *sk_name(const char *name)
 	char *out = ring[next++ % 4];
 	struct sk_buf buf = SK_BUF_INIT;
 
-	if (sk_add_name(&buf, name, strlen(name)) == 0)
-		(void)snprintf(out, sizeof ring[0], "%s", sk_buf_str(&buf));
-	else
+	if (sk_add_name(&buf, name, strlen(name)) == 0) {
+		size_t len = buf.len;
+
+		if (len >= sizeof ring[0]) /* cut, but not within a character */
+			for (len = sizeof ring[0] - 1; len && (buf.ptr[len] & 0xc0) == 0x80;)
+				len--;
+		memcpy(out, sk_buf_str(&buf), len);
+		out[len] = '\0';
+	} else {
 		(void)snprintf(out, sizeof ring[0], "?");
+	}
 	sk_buf_free(&buf);
 	return out;
 }

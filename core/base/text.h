@@ -5,9 +5,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
+
+/* strchr, but that a NUL is none of them: in bytes that are counted it is one like any other. */
+static inline bool sk_one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
 
 /* Length of the valid UTF-8 sequence at `s` (1 to 4), or 0 when there is none within `len`.
  * Source: RFC 3629, surrogates and overlong forms refused. */

@@ -173,16 +173,7 @@ const struct sk_scan_facts *sk_state_facts(const struct sk_state *s)
 	return &s->top->facts;
 }
 
-const struct sk_state_node *sk_state_node(const struct sk_state *s, uint32_t i)
-{
-	uint32_t n = s->base.head->n_nodes;
-
-	if (i < n)
-		return &s->base.node[i];
-	return s->delta.head && i - n < s->delta.head->n_nodes ? &s->delta.node[i - n] : NULL;
-}
-
-const char *sk_state_name(const struct sk_state *s, const struct sk_state_node *node)
+static const char *name_of(const struct sk_state *s, const struct sk_state_node *node)
 {
 	uint64_t end = (uint64_t)node->name_off + node->name_len, n = s->base.head->names_len;
 
@@ -190,7 +181,26 @@ const char *sk_state_name(const struct sk_state *s, const struct sk_state_node *
 		return s->base.names + node->name_off;
 	if (s->delta.head && node->name_off >= n && end - n < s->delta.head->names_len)
 		return s->delta.names + (node->name_off - n);
-	return "";
+	return NULL;
+}
+
+const struct sk_state_node *sk_state_node(const struct sk_state *s, uint32_t i)
+{
+	const struct sk_state_node *node = NULL;
+	uint32_t n = s->base.head->n_nodes;
+
+	if (i < n)
+		node = &s->base.node[i];
+	else if (s->delta.head && i - n < s->delta.head->n_nodes)
+		node = &s->delta.node[i - n];
+	return node && name_of(s, node) ? node : NULL;
+}
+
+const char *sk_state_name(const struct sk_state *s, const struct sk_state_node *node)
+{
+	const char *name = name_of(s, node);
+
+	return name ? name : "";
 }
 
 const struct sk_state_node *sk_state_child(const struct sk_state *s,
@@ -237,24 +247,30 @@ size_t sk_state_files(const struct sk_state *s)
 	return s->top->files;
 }
 
-static size_t count(const struct sk_state *s, const struct sk_state_node *n, int depth)
+/* `left`: as many nodes as there are; in a tree no node is met twice. */
+static size_t count(const struct sk_state *s, const struct sk_state_node *n, int depth,
+                    uint64_t *left)
 {
 	size_t files = 0;
 
 	if (n->mode != 040000)
 		return n->mode != 0160000;
-	for (uint32_t i = 0; i < n->n_children && depth < 4096; i++) {
+	for (uint32_t i = 0; i < n->n_children && depth < 4096 && *left; i++) {
 		const struct sk_state_node *kid = sk_state_node(s, n->first_child + i);
 
+		--*left;
 		if (kid && kid != n && n->first_child + i > 0)
-			files += count(s, kid, depth + 1);
+			files += count(s, kid, depth + 1, left);
 	}
 	return files;
 }
 
 size_t sk_state_count(const struct sk_state *s, const struct sk_state_node *node)
 {
-	return count(s, node, 0);
+	uint64_t left =
+	        (uint64_t)s->base.head->n_nodes + (s->delta.head ? s->delta.head->n_nodes : 0);
+
+	return count(s, node, 0, &left);
 }
 
 bool sk_state_worn(const struct sk_state *s)

@@ -46,7 +46,7 @@ const char *sk_state_ref(const struct sk_state *state);
 const struct sk_oid *sk_state_tag(const struct sk_state *state);
 /* What else the scan depended on; see struct sk_scan_facts. */
 const struct sk_scan_facts *sk_state_facts(const struct sk_state *state);
-/* Node number i, or NULL when it is out of the file. */
+/* Node number i, or NULL when it, or its name, is out of the file. */
 const struct sk_state_node *sk_state_node(const struct sk_state *state, uint32_t i);
 /* Its name; "" when it is out of the file. */
 const char *sk_state_name(const struct sk_state *state, const struct sk_state_node *node);

@@ -240,6 +240,15 @@ static int read_text(const unsigned char *p, size_t len, struct sk_imports *out)
 	return SK_EDAMAGED;
 }
 
+/* Whether its languages are in the table: the file's sum does not say that of them. */
+static bool names_tables(const struct sk_imports_cache *c, const struct record *r)
+{
+	const struct header *h = (const void *)c->map;
+
+	return (r->hint == NO_LANGUAGE || r->hint < h->languages) &&
+	       (r->language == NO_LANGUAGE || r->language < h->languages);
+}
+
 int sk_imports_cache_get(struct sk_imports_cache *c, const struct sk_oid *blob,
                          const struct sk_language *hint, struct sk_cached *out)
 {
@@ -257,9 +266,7 @@ int sk_imports_cache_get(struct sk_imports_cache *c, const struct sk_oid *blob,
 	}
 	for (; lo < c->n && sk_oid_eq(&c->record[lo].blob, blob); lo++) {
 		const struct record *r = &c->record[lo];
-		const struct header *h = (const void *)c->map;
-		bool known = (r->hint == NO_LANGUAGE || r->hint < h->languages) &&
-		             (r->language == NO_LANGUAGE || r->language < h->languages);
+		bool known = names_tables(c, r);
 		uint8_t now = known && r->hint != NO_LANGUAGE ? c->now[r->hint] : NO_LANGUAGE;
 		uint8_t language =
 		        known && r->language != NO_LANGUAGE ? c->now[r->language] : NO_LANGUAGE;
@@ -345,7 +352,8 @@ static struct keep *choose(const struct sk_imports_cache *c, size_t *out)
 		for (size_t i = 0; i < c->n && spare; i++) {
 			struct record r = c->record[i];
 
-			if (c->asked[i] != (asked == 1) || r.off > c->len || r.len > c->len - r.off)
+			if (c->asked[i] != (asked == 1) || r.off > c->len ||
+			    r.len > c->len - r.off || !names_tables(c, &r))
 				continue;
 			r.age = asked ? 0 : (uint8_t)(r.age + 1);
 			r.hint = r.hint == NO_LANGUAGE ? r.hint : c->now[r.hint];

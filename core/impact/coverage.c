@@ -13,6 +13,8 @@
 #include "impact/coverage_parts.h"
 #include "restore/safepath.h"
 
+enum { NAME_BYTES = 4096, FOLDERS_MAX = 128 }; /* of a name in a report */
+
 struct block {
 	uint32_t place[4], statements;
 	bool hit;
@@ -88,10 +90,13 @@ static long below_report(struct sk_coverage_sum *s, const char *name, size_t len
 static long by_ending(struct sk_coverage_sum *s, const char *name, size_t len)
 {
 	long file = SK_COVERAGE_NONE;
+	unsigned folders = 0;
 
-	for (size_t i = 0; i < len && file == SK_COVERAGE_NONE; i++)
-		if (name[i] == '/' || name[i] == '\\')
+	for (size_t i = 0; i < len && file == SK_COVERAGE_NONE && folders < FOLDERS_MAX; i++)
+		if (name[i] == '/' || name[i] == '\\') {
 			file = look(s, "", 0, name + i + 1, len - i - 1);
+			folders++;
+		}
 	return file;
 }
 
@@ -101,6 +106,9 @@ long sk_coverage_find(struct sk_coverage_sum *s, const char *prefix, const char 
 	struct sk_buf whole = SK_BUF_INIT;
 	long file = SK_COVERAGE_NONE;
 
+	/* no file; and of a long one each part would be looked up */
+	if (len > NAME_BYTES || memchr(name, '\0', len))
+		return file;
 	if (!absolute && *prefix) {
 		(void)sk_buf_addf(&whole, "%s/%.*s", prefix, (int)len, name);
 		if (!sk_buf_ok(&whole))

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "impact/coverage_parts.h"
 
 struct scan {
@@ -77,10 +78,10 @@ static bool skip(struct scan *s)
 			depth--;
 			s->p++;
 		} else if (depth) {
-			while (s->p < s->end && !strchr("\"{}[]", *s->p))
+			while (s->p < s->end && !sk_one_of(*s->p, "\"{}[]"))
 				s->p++;
 		} else {
-			while (s->p < s->end && !strchr(",}] \t\r\n", *s->p))
+			while (s->p < s->end && !sk_one_of(*s->p, ",}] \t\r\n"))
 				s->p++;
 		}
 	} while (depth);

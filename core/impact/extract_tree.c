@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 struct tree {
 	const char *p, *end;
 	const char *separator;
@@ -44,7 +46,7 @@ static bool skip_gap(struct tree *t)
 
 static bool ends_word(const struct tree *t, const char *p)
 {
-	return p == t->end || is_blank(*p) || strchr(",{}/", *p);
+	return p == t->end || is_blank(*p) || sk_one_of(*p, ",{}/");
 }
 
 static bool is_word(const char *p, size_t n, const char *word)
@@ -57,7 +59,7 @@ static void take_words(struct tree *t, size_t before)
 {
 	bool renamed = false;
 
-	while (skip_gap(t), t->p < t->end && !strchr(",{}", *t->p)) {
+	while (skip_gap(t), t->p < t->end && !sk_one_of(*t->p, ",{}")) {
 		const char *word = t->p;
 		size_t n;
 

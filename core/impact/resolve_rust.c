@@ -238,6 +238,7 @@ static int find_place(struct sk_resolver *r, const struct sk_want *w, struct pla
 {
 	const struct crate *c = crate_of(r, w->path);
 	const char *name = w->path + w->dir_len + (w->dir_len > 0);
+	size_t len;
 	bool root;
 
 	out->root = SK_PATHS_NONE;
@@ -256,7 +257,10 @@ static int find_place(struct sk_resolver *r, const struct sk_want *w, struct pla
 	}
 	root = w->file == out->root || strcmp(name, "mod.rs") == 0 || strcmp(name, "lib.rs") == 0 ||
 	       strcmp(name, "main.rs") == 0 || strcmp(name, "build.rs") == 0;
-	(void)sk_buf_add(&out->own, w->path, root ? w->dir_len : strlen(w->path) - 3);
+	len = strlen(w->path);
+	if (sk_ends(w->path, len, ".rs")) /* else a script that its first line tells */
+		len -= 3;
+	(void)sk_buf_add(&out->own, w->path, root ? w->dir_len : len);
 	return out->base.oom || out->own.oom ? sk_error_oom() : 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 enum { HEREDOCS = 4 };
 
@@ -95,12 +96,12 @@ static void heredocs(struct lex *x)
 				t->p = start;
 				t->n = (size_t)(x->p - start);
 				t->made = memmem(start, t->n, "#{", 2) != NULL;
+				x->line += eol < x->end;
 				x->p = eol < x->end ? eol + 1 : eol;
-				x->line++;
 				break;
 			}
+			x->line += eol < x->end;
 			x->p = eol < x->end ? eol + 1 : eol;
-			x->line++;
 		}
 	}
 	x->n_here = 0;
@@ -115,7 +116,7 @@ static bool goes_on(const struct lex *x)
 
 	if (!x->ruby || !t)
 		return false;
-	if (t->kind == SK_TOK_LABEL || (t->kind == SK_TOK_PUNCT && strchr(",+=&\\.", *t->p)))
+	if (t->kind == SK_TOK_LABEL || (t->kind == SK_TOK_PUNCT && sk_one_of(*t->p, ",+=&\\.")))
 		return true;
 	while (p < x->end && isspace((unsigned char)*p))
 		p++;
@@ -195,7 +196,7 @@ static bool string_prefix(const char *p, size_t n, bool *format)
 {
 	*format = false;
 	for (size_t i = 0; i < n; i++) {
-		if (!strchr("rRbBuUfF", p[i]))
+		if (!sk_one_of(p[i], "rRbBuUfF"))
 			return false;
 		*format = *format || p[i] == 'f' || p[i] == 'F';
 	}
@@ -274,10 +275,10 @@ static int punct(struct lex *x)
 	char c = *x->p;
 	int rc;
 
-	if (strchr(")]}", c) && x->depth)
+	if (sk_one_of(c, ")]}") && x->depth)
 		x->depth--;
 	rc = emit(x, SK_TOK_PUNCT, x->p++, 1, x->line);
-	if (strchr("([{", c))
+	if (sk_one_of(c, "([{"))
 		x->depth++;
 	return rc;
 }
@@ -361,7 +362,7 @@ size_t sk_tok_close(const struct sk_script *s, size_t i)
 
 	for (i++; i < s->n; i++)
 		if (s->token[i].kind == SK_TOK_PUNCT && s->token[i].depth == depth &&
-		    strchr(")]}", *s->token[i].p))
+		    sk_one_of(*s->token[i].p, ")]}"))
 			return i;
 	return s->n;
 }

@@ -256,12 +256,13 @@ static int by_place(const void *a, const void *b)
 /* In the order of the text; what lies within the one before goes, and what overlaps it joins it. */
 static void settle(struct sk_secret_list *list, size_t first, const char *text)
 {
-	struct sk_secret *item = list->item + first;
 	size_t kept = 0, at = 0, n = list->n - first;
+	struct sk_secret *item;
 	uint32_t line = 1;
 
 	if (!n)
 		return;
+	item = list->item + first;
 	qsort(item, n, sizeof *item, by_place);
 	for (size_t i = 0; i < n; i++) {
 		struct sk_secret *last = kept ? &item[kept - 1] : NULL;

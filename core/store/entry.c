@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "store/tag.h"
 
+#define STAMP_LEN (sizeof "_20260810_1400" - 1)
 #define ID_MAX 100 /* bytes of a revision's name in its id: ref names stay short */
 
 const char *sk_kind_name(enum sk_kind kind)
@@ -104,9 +105,9 @@ static bool has_stamp(const char *text, size_t len)
 	static const char form[] = "_dddddddd_dddd";
 	const char *s;
 
-	if (len < sizeof form - 1)
+	if (len < STAMP_LEN)
 		return false;
-	s = text + len - (sizeof form - 1);
+	s = text + len - STAMP_LEN;
 	for (size_t i = 0; form[i]; i++)
 		if (form[i] == 'd' ? !isdigit((unsigned char)s[i]) : s[i] != form[i])
 			return false;
@@ -130,7 +131,7 @@ time_t sk_entry_id_time(enum sk_kind kind, const char *id)
 		len--;
 	if (!len)
 		return 0;
-	stamp = id + len - strlen("20260810_1400");
+	stamp = id + len - STAMP_LEN + 1;
 	return sscanf(stamp, "%4d%2d%2d_%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
 	              &tm.tm_min) == 5
 	               ? (tm.tm_year -= 1900, tm.tm_mon -= 1, mktime(&tm))
@@ -154,6 +155,7 @@ static bool safe_char(const char *s, size_t n)
 int sk_revision_id(const char *name, time_t now, char **out)
 {
 	struct sk_buf id = SK_BUF_INIT;
+	const char *own = NULL; /* the stamp that the name ends in */
 	size_t len, n;
 	char stamp[32];
 	struct tm tm;
@@ -162,9 +164,13 @@ int sk_revision_id(const char *name, time_t now, char **out)
 	if (name[strspn(name, " \t\r\n")] == '\0')
 		name = "Revision";
 	len = strlen(name);
+	if (has_stamp(name, len)) {
+		len -= STAMP_LEN;
+		own = name + len;
+	}
 	for (size_t i = 0; i < len; i += n ? n : 1) {
 		n = sk_utf8_len(name + i, len - i);
-		if (id.len + n > ID_MAX)
+		if (id.len + (n ? n : 1) > ID_MAX)
 			break;
 		if (safe_char(name + i, n) &&
 		    !(name[i] == '.' && (!id.len || name[i + 1] == '.')) &&
@@ -173,7 +179,9 @@ int sk_revision_id(const char *name, time_t now, char **out)
 		else
 			(void)sk_buf_addc(&id, '_');
 	}
-	if (!has_stamp(sk_buf_str(&id), id.len)) {
+	if (own) {
+		(void)sk_buf_adds(&id, own);
+	} else if (!has_stamp(sk_buf_str(&id), id.len)) {
 		if (!localtime_r(&now, &tm) || !strftime(stamp, sizeof stamp, "_%Y%m%d_%H%M", &tm))
 			memcpy(stamp, "_19700101_0000", sizeof "_19700101_0000");
 		(void)sk_buf_adds(&id, stamp);

@@ -151,9 +151,9 @@ static size_t seek(const struct sk_packed *p, const char *name)
 	while (lo < hi) {
 		size_t at = record_start(p, lo + (hi - lo) / 2);
 
-		if (!sk_packed_next(p, at, &line))
-			return at;
-		if (compare_name(&line, name) < 0)
+		if (at < lo) /* over lines that belong to no record, in a damaged file */
+			at = lo;
+		if (sk_packed_next(p, at, &line) && compare_name(&line, name) < 0)
 			lo = line.next;
 		else
 			hi = at;
@@ -204,8 +204,9 @@ int sk_packed_tail(const struct sk_packed *p, const char *prefix, const char *be
 	*all = true;
 	while (!rc && at > p->from) {
 		at = record_start(p, at - 1);
-		if (!sk_packed_next(p, at, &line) || line.len <= plen ||
-		    memcmp(line.name, prefix, plen) != 0)
+		if (!sk_packed_next(p, at, &line) || line.at != at)
+			continue; /* a damaged line */
+		if (line.len <= plen || memcmp(line.name, prefix, plen) != 0)
 			break;
 		if (memchr(line.name + plen, '/', line.len - plen))
 			continue;
