@@ -172,6 +172,35 @@ static const char *what_is_wrong(const struct sk_verifier *v, int dir, const cha
 	return why;
 }
 
+/* Leaves the names of those that something is wrong with. */
+static int suspicious(const struct sk_verifier *v, int dir, struct sk_strv *names)
+{
+	struct sk_strv left = SK_STRV_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < names->n; i++)
+		if (what_is_wrong(v, dir, names->item[i]))
+			rc = sk_strv_add(&left, names->item[i]);
+	sk_strv_free(names);
+	*names = left;
+	return rc;
+}
+
+/* A `git repack` at work puts a pack and its index in place, or takes them away, one after the
+ * other: what is wrong only for a moment is no damage. */
+static int look_again(const struct sk_verifier *v, int dir, struct sk_strv *names)
+{
+	struct timespec pause = { .tv_nsec = 50000000 };
+	int rc = 0;
+
+	for (int i = 0; !rc && names->n && i < 4; i++) {
+		pause.tv_nsec *= 2;
+		(void)nanosleep(&pause, NULL);
+		rc = suspicious(v, dir, names);
+	}
+	return rc;
+}
+
 int sk_verify_packs(struct sk_verifier *v)
 {
 	struct sk_strv names = SK_STRV_INIT;
@@ -182,6 +211,10 @@ int sk_verify_packs(struct sk_verifier *v)
 		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0)
 		rc = sk_pack_names(dir, &names);
+	if (!rc)
+		rc = suspicious(v, dir, &names);
+	if (!rc)
+		rc = look_again(v, dir, &names);
 	for (size_t i = 0; !rc && i < names.n; i++) {
 		const char *why = what_is_wrong(v, dir, names.item[i]);
 
