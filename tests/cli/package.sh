@@ -10,7 +10,7 @@ PKG=$SCRATCH/packages
 # the packages, made once for all tests
 packages() {
 	local tool
-	for tool in dpkg-deb dpkg-shlibdeps cpack; do
+	for tool in dpkg-deb dpkg-shlibdeps file cpack; do
 		command -v $tool >/dev/null || skip "no $tool"
 	done
 	release_build
