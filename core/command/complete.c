@@ -199,10 +199,10 @@ int sk_complete_line(const char *const *word, size_t n)
 	struct sk_complete c = { .prefix = "", .word = "", .how = ":words" };
 
 	sk_set_quiet(1);
-	if (n && complete(&c, word, n) == 0 && sk_buf_ok(&c.out) == 0) {
-		sk_outf("%s\n", c.how);
-		sk_out(sk_buf_str(&c.out), c.out.len);
-	}
+	if (!n || complete(&c, word, n) || sk_buf_ok(&c.out))
+		sk_buf_clear(&c.out);
+	sk_outf("%s\n", c.how);
+	sk_out(sk_buf_str(&c.out), c.out.len);
 	sk_error_clear();
 	sk_repo_close(c.repo);
 	sk_strv_free(&c.before);

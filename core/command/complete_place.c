@@ -285,10 +285,13 @@ static int add_of_plugin(struct sk_complete *c)
 	const char *const argv[] = {
 		"/proc/self/exe", c->command->name, "list", "--json", "-q", NULL
 	};
+	const char *const env[] = { "GIT_SK_COMPLETING=1", NULL };
 	struct sk_buf text = SK_BUF_INIT, errors = SK_BUF_INIT;
-	struct sk_proc proc = {
-		.argv = argv, .output = &text, .errors = &errors, .timeout_ms = PLUGIN_WAIT_MS
-	};
+	struct sk_proc proc = { .argv = argv,
+		                .env = env,
+		                .output = &text,
+		                .errors = &errors,
+		                .timeout_ms = PLUGIN_WAIT_MS };
 	json_t *answer = NULL;
 	int status = 0, rc = sk_proc_run(&proc, &status);
 

@@ -293,6 +293,8 @@ void sk_rest_end(const struct sk_repo *repo, const struct sk_plugin_info *info)
 
 	if (!repo || !info->events || !sk_exists(repo->skdir))
 		return;
+	if (getenv("GIT_SK_COMPLETING")) /* it only asks for names, and nothing is to be written */
+		return;
 	if (sk_buf_addf(&path, "%s/plugins", repo->skdir) == 0 &&
 	    (sk_exists(path.ptr) || sk_mkdirs(path.ptr, 0700) == 0)) {
 		sk_buf_clear(&path);
