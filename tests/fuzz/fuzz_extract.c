@@ -45,7 +45,6 @@ static void try_imports(const struct sk_language *language, const char *text, si
 		const struct sk_import *a = &one.item[i], *b = &two.item[i];
 
 		HOLDS(a->line >= 1 && a->line <= lines && a->line == b->line);
-		HOLDS(!i || a[-1].line <= a->line);
 		HOLDS(*a->spec && strcmp(a->spec, b->spec) == 0);
 		HOLDS(!a->name == !b->name && (!a->name || *a->name));
 		HOLDS(a->kind >= SK_IMPORT_PLAIN && a->kind <= SK_IMPORT_UNREADABLE);

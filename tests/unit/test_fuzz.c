@@ -18,8 +18,9 @@ typedef int fuzz_fn(const uint8_t *data, size_t size);
 #define FUZZERS(X)                                                                                 \
 	X(config)                                                                                  \
 	X(conf)                                                                                    \
-	X(coverage) X(entry) X(extract) X(flags) X(ignore) X(index) X(journal) X(migration)        \
-	        X(refs) X(resolve) X(service) X(state) X(text)
+	X(coverage)                                                                                \
+	X(entry) X(extract) X(flags) X(ignore) X(index) X(journal) X(migration) X(refs) X(resolve) \
+	        X(service) X(state) X(text)
 #define DECLARE(name) fuzz_fn fuzz_##name;
 FUZZERS(DECLARE)
 
@@ -31,7 +32,7 @@ static void replay(const char *name, fuzz_fn *fn)
 	unsigned n = 0;
 	DIR *dir;
 
-	(void)snprintf(path, sizeof path, "%s/corpus/%s", SK_TEST_FUZZ, name);
+	(void)snprintf(path, sizeof path, "%s/../fuzz/corpus/%s", SK_TEST_DATA, name);
 	dir = opendir(path);
 	assert_non_null(dir);
 	while ((e = readdir(dir))) {
@@ -39,7 +40,8 @@ static void replay(const char *name, fuzz_fn *fn)
 
 		if (*e->d_name == '.')
 			continue;
-		(void)snprintf(path, sizeof path, "%s/corpus/%s/%s", SK_TEST_FUZZ, name, e->d_name);
+		(void)snprintf(path, sizeof path, "%s/../fuzz/corpus/%s/%s", SK_TEST_DATA, name,
+		               e->d_name);
 		sk_buf_clear(&text);
 		assert_int_equal(sk_read_file(AT_FDCWD, path, 1 << 20, &text), 0);
 		copy = malloc(text.len ? text.len : 1); /* that reading on is seen */
