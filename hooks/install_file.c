@@ -38,13 +38,15 @@ int sk_replace_file(const char *path, const struct sk_buf *data, const struct st
 	rc = sk_buf_addf(&temporary, "%s.git-sk-%ld.tmp", path, (long)getpid());
 	if (rc)
 		goto out;
-	fd = sk_create(AT_FDCWD, temporary.ptr, O_WRONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = sk_create(AT_FDCWD, temporary.ptr, O_WRONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	               like ? 0600 : 0777);
 	if (fd < 0) {
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);
 		goto out;
 	}
-	if (sk_write_full(fd, sk_buf_str(data), data->len) < 0 || take_after(fd, like) < 0 ||
-	    fsync(fd) < 0 || rename(temporary.ptr, path) < 0) {
+	if (sk_write_full(fd, sk_buf_str(data), data->len) < 0 ||
+	    (like && take_after(fd, like) < 0) || fsync(fd) < 0 ||
+	    rename(temporary.ptr, path) < 0) {
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path);
 		(void)unlink(temporary.ptr);
 	}
@@ -120,7 +122,7 @@ int sk_lock_commit(struct sk_locked *l, const struct sk_buf *text)
 	    take_after(l->lock.fd, &l->st) < 0 || fsync(l->lock.fd) < 0 ||
 	    sk_lockfile_commit(&l->lock, l->path) < 0)
 		return sk_error_errno(SK_EIO, "cannot write '%s'", l->path);
-	return 0;
+	return sk_sync_parent(AT_FDCWD, l->path);
 }
 
 void sk_lock_release(struct sk_locked *l)

@@ -219,7 +219,7 @@ static int make_hook(struct sk_place *p, const char *path, const char *event)
 	int rc = sk_script_insert(MADE, strlen(MADE), p->program, event, &text);
 
 	if (!rc)
-		rc = sk_write_file(AT_FDCWD, path, text.ptr, text.len, 0777, false);
+		rc = sk_replace_file(path, &text, NULL);
 	sk_buf_free(&text);
 	return rc;
 }
@@ -274,6 +274,8 @@ static int wrap(struct sk_place *p, const char *folder, const char *path, const 
 	if (!rc && linkat(AT_FDCWD, path, AT_FDCWD, saved.ptr, 0) < 0 &&
 	    rename(path, saved.ptr) < 0)
 		rc = sk_error_errno(SK_EIO, "cannot rename '%s'", path);
+	if (!rc)
+		rc = sk_sync_dir(folder); /* it has that name before it loses its own */
 	if (!rc)
 		rc = sk_replace_file(path, &text, &like);
 	sk_buf_free(&name);
@@ -399,5 +401,5 @@ int sk_place_folder(struct sk_place *p, const char *folder)
 		rc = sk_place_made(p, folder);
 	for (int i = 0; !rc && sk_hook_events[i]; i++)
 		rc = sk_place_hook(p, folder, sk_hook_events[i]);
-	return rc;
+	return rc || p->dry || !sk_exists(folder) ? rc : sk_sync_dir(folder);
 }

@@ -94,7 +94,8 @@ int sk_add_once(struct sk_strv *v, const char *str, bool *added);
 /* ---- install_file.c: replacing files, with mode and owner, and git's lock ---- */
 
 /* Replaces the file at `path` (a link is followed by nobody: it must be a regular file or
- * missing) by a new one with the mode and, where we may, the owner of `like`. */
+ * missing) by a new one with the mode and, where we may, the owner of `like` (NULL: a new
+ * program's), which is on the disk before it gets the name.  The folder is not synced. */
 int sk_replace_file(const char *path, const struct sk_buf *data, const struct stat *like);
 
 struct sk_locked {

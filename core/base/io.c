@@ -87,7 +87,7 @@ out:
 	return rc;
 }
 
-static int sync_parent(int dirfd, const char *path)
+int sk_sync_parent(int dirfd, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = NULL;
@@ -144,7 +144,7 @@ int sk_write_pieces(int dirfd, const char *path, const struct iovec *piece, size
 		goto undo;
 	}
 	if (sync)
-		rc = sync_parent(dirfd, path);
+		rc = sk_sync_parent(dirfd, path);
 	goto out;
 undo:
 	(void)unlinkat(dirfd, tmp.ptr, 0);

@@ -35,6 +35,8 @@ int sk_write_pieces(int dirfd, const char *path, const struct iovec *piece, size
 int sk_mkdirs(const char *path, mode_t mode);
 /* fsync of a folder by its path. */
 int sk_sync_dir(const char *path);
+/* The same of the folder that a file is in. */
+int sk_sync_parent(int dirfd, const char *path);
 /* Removes a folder and all below it, never following a link; a missing one is no error. */
 int sk_remove_tree(int dirfd, const char *path);
 

@@ -13,6 +13,7 @@
 
 #include "base/give.h"
 #include "base/io.h"
+#include "base/proc.h"
 
 #define OPEN_FLAGS (O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) /* whatever it is: no link, no waiting */
 #define TRIES 3                                          /* each finds what a dead one left */
@@ -234,6 +235,22 @@ void sk_lockfile_release(struct sk_lockfile *l)
 	*l = (struct sk_lockfile)SK_LOCKFILE_INIT;
 }
 
+/* git's own lock tells nothing of its maker, but nobody is left of those from before the machine
+ * started. */
+static bool drop_older_than_boot(int dirfd, const char *lock)
+{
+	int fd = openat(dirfd, lock, O_RDONLY | OPEN_FLAGS);
+	struct stat st;
+	bool old;
+
+	if (fd < 0)
+		return false;
+	old = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !is_shared(fd) &&
+	      sk_before_boot(st.st_mtime);
+	(void)close(fd);
+	return old && unlinkat(dirfd, lock, 0) == 0;
+}
+
 bool sk_lockfile_drop_dead(int dirfd, const char *file)
 {
 	char *lock = NULL, *ours = NULL;
@@ -251,6 +268,8 @@ bool sk_lockfile_drop_dead(int dirfd, const char *file)
 		dead = clear(dirfd, fd, lock, ours, &st);
 	if (fd >= 0)
 		(void)close(fd);
+	if (lock && !dead)
+		dead = drop_older_than_boot(dirfd, lock);
 	free(lock);
 	free(ours);
 	return dead;

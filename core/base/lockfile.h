@@ -46,7 +46,9 @@ void sk_lockfile_drop(struct sk_lockfile *l);
 /* Fine on SK_LOCKFILE_INIT and twice. */
 void sk_lockfile_release(struct sk_lockfile *l);
 
-/* Removes the lock of `file` in the folder `dirfd` if it is one of ours whose maker is dead. */
+/* Removes the lock of `file` in the folder `dirfd` if it is one of ours whose maker is dead, or
+ * anybody's from before this machine started, on a disk that is this machine's alone: what a power
+ * cut leaves of a git (that we ran, or another). */
 bool sk_lockfile_drop_dead(int dirfd, const char *file);
 
 #endif

@@ -266,6 +266,14 @@ unsigned long long sk_proc_start(pid_t pid)
 	return state == 'Z' || state == 'X' ? 0 : start; /* only its exit status is left */
 }
 
+bool sk_before_boot(time_t when)
+{
+	struct timespec now, up;
+
+	return clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+	       clock_gettime(CLOCK_BOOTTIME, &up) == 0 && when < now.tv_sec - up.tv_sec - 1;
+}
+
 int sk_proc_exec(const char *const *argv)
 {
 	(void)execvp(argv[0], (char *const *)(size_t)argv);

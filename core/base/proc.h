@@ -5,8 +5,10 @@
 #ifndef SK_BASE_PROC_H
 #define SK_BASE_PROC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/buf.h"
 
@@ -32,6 +34,8 @@ int sk_proc_run(const struct sk_proc *proc, int *status);
 /* When the process started, in clock ticks since boot (/proc/PID/stat); 0: there is none.  With the
  * process id it names a process for as long as the machine runs. */
 unsigned long long sk_proc_start(pid_t pid);
+/* Whether that was before this machine started: nobody who was at work then is so now. */
+bool sk_before_boot(time_t when);
 
 /* Replaces this process; returns only on failure. */
 int sk_proc_exec(const char *const *argv);

@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/io.h"
@@ -246,8 +248,11 @@ static int forget(struct job *j)
 {
 	const struct sk_repo *repo = j->call->repo;
 	struct sk_worktree_locks locks = { 0 };
-	int rc = sk_worktrees_lock(repo, "git sk verify", WAIT_S, &locks);
+	int rc;
 
+	if (access(repo->skdir, W_OK) < 0 && errno == EROFS)
+		return 0; /* nor is a backup made there */
+	rc = sk_worktrees_lock(repo, "git sk verify", WAIT_S, &locks);
 	if (!rc && !j->refs.n)
 		rc = sk_distrust_save(repo, &j->found.bad);
 	if (!rc && (j->found.bad.n || j->state))

@@ -16,6 +16,7 @@
 #include "command/plugins.h"
 #include "command/print.h"
 #include "restore/restore.h"
+#include "store/tidy.h"
 
 /* After `uninit` the backups stay, and getting at them must not need an init first. */
 static bool anything_saved(const struct sk_repo *repo)
@@ -49,6 +50,11 @@ int sk_open_repo(enum sk_needs needs, struct sk_repo **out)
 		rc = sk_restore_recover(repo, &did, &words);
 	if (!rc && did)
 		sk_note("%s", sk_buf_str(&words));
+	sk_buf_clear(&words);
+	if (!rc)
+		rc = sk_tidy_locks(repo, &words);
+	if (!rc && words.len)
+		sk_note("removed %s, which was left by a command that is dead", words.ptr);
 	sk_buf_free(&words);
 	if (rc)
 		sk_repo_close(repo);

@@ -27,9 +27,15 @@ static void on_sigpipe(int sig)
 	pipe_broken = 1;
 }
 
+static void on_sigxfsz(int sig)
+{
+	SK_UNUSED(sig); /* write(2) says EFBIG then, and what is half written is taken back */
+}
+
 void sk_out_begin(void)
 {
 	struct sigaction sa = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
+	struct sigaction size = { .sa_handler = on_sigxfsz, .sa_flags = SA_RESTART };
 
 	/* opened the wrong way round, so that reading and writing go on failing as they should */
 	for (int fd = 0; fd < 3; fd++)
@@ -37,6 +43,8 @@ void sk_out_begin(void)
 			(void)!open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR);
 	(void)sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGPIPE, &sa, NULL);
+	(void)sigemptyset(&size.sa_mask);
+	(void)sigaction(SIGXFSZ, &size, NULL);
 }
 
 void sk_out(const void *data, size_t len)

@@ -37,9 +37,13 @@ static int git_env(const struct sk_repo *repo, const char *index_file, char *env
 
 static int git_argv(const char *const *args, const char ***out)
 {
+	/* and what git writes for us is on the disk when it says so; by itself it does not flush
+	 * refs, not even packed-refs, which has the user's branches too */
 	static const char *const first[] = { "git", "--no-optional-locks",
 		                             "-c",  "core.fsmonitor=false",
-		                             "-c",  "core.hooksPath=/dev/null" };
+		                             "-c",  "core.hooksPath=/dev/null",
+		                             "-c",  "core.fsync=all",
+		                             "-c",  "core.fsyncMethod=fsync" };
 	size_t n = 0, k = sizeof first / sizeof first[0];
 	const char **argv;
 

@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "store/cache.h"
+#include "store/gone.h"
 #include "store/pack_look.h"
 #include "store/refs_file.h"
 #include "store/repack.h"
@@ -216,6 +217,20 @@ static void remove_old(struct fold *f, const char *hex)
 	}
 }
 
+static int note_old(struct fold *f, const char *hex)
+{
+	struct sk_buf lines = SK_BUF_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < f->n; i++)
+		if (strcmp(f->files.item[i].hex, hex) != 0)
+			rc = sk_buf_addf(&lines, "%s\n", f->files.item[i].hex);
+	if (!rc)
+		rc = sk_gone_note(f->repo, sk_buf_str(&lines));
+	sk_buf_free(&lines);
+	return rc;
+}
+
 static int replace(struct fold *f)
 {
 	struct sk_cache *cache = NULL;
@@ -226,6 +241,8 @@ static int replace(struct fold *f)
 		rc = check(f, hex);
 	if (!rc && fsync(f->dir) < 0)
 		rc = sk_error_errno(SK_EIO, "cannot sync '%s'", f->path);
+	if (!rc)
+		rc = note_old(f, hex);
 	if (rc)
 		return rc;
 	set_time(f, hex);
@@ -233,7 +250,7 @@ static int replace(struct fold *f)
 	remove_old(f, hex);
 	sk_cache_folded(cache, f->unlinked);
 	sk_cache_close(cache, false);
-	return 0;
+	return sk_gone_done(f->repo, f->dir);
 }
 
 /* What the next look needs to know: how many packs there were that stay, and when not to try. */

@@ -3,8 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -271,10 +274,12 @@ int sk_packer_commit(struct sk_packer *p)
 	free(p->tmp);
 	p->tmp = NULL;
 	rc = sk_write_file(AT_FDCWD, index, idx.ptr, idx.len, 0444, true);
-	if (rc)
+	if (rc) {
+		(void)unlink(index);
 		(void)unlink(pack);
-	else
+	} else {
 		p->committed = true;
+	}
 out:
 	sk_buf_free(&idx);
 	free(pack);
@@ -320,18 +325,40 @@ void sk_packer_free(struct sk_packer *p)
 	free(p);
 }
 
+/* The text of a `.keep` is not synced: a power cut may leave it without, and then its mode, which
+ * neither git nor touch(1) would give it, tells that it was ours. */
 static bool keep_is_stale(int dirfd, const char *name)
 {
 	struct sk_buf text = SK_BUF_INIT;
 	unsigned long long start_time = 0;
+	struct stat st;
 	long pid = 0;
-	bool stale;
+	bool stale = false;
 
-	stale = sk_read_file(dirfd, name, 256, &text) == 0 &&
-	        sscanf(sk_buf_str(&text), "git-sk %ld %llu", &pid, &start_time) == 2 &&
-	        sk_proc_start((pid_t)pid) != start_time;
+	if (sk_read_file(dirfd, name, 256, &text))
+		return false;
+	if (sscanf(sk_buf_str(&text), "git-sk %ld %llu", &pid, &start_time) == 2)
+		stale = sk_proc_start((pid_t)pid) != start_time;
+	else if (!*sk_buf_str(&text)) /* empty, or zeros */
+		stale = fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		        !(st.st_mode & 0333) && sk_before_boot(st.st_mtime);
 	sk_buf_free(&text);
 	return stale;
+}
+
+/* A stale `.keep`, and its pack when the crash came before there was an index: no ref can need it
+ * then. */
+static void drop_keep(int dirfd, const char *keep)
+{
+	char name[NAME_MAX + 1];
+	int len = (int)(strlen(keep) - strlen(".keep"));
+
+	(void)snprintf(name, sizeof name, "%.*s.idx", len, keep);
+	if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
+		(void)snprintf(name, sizeof name, "%.*s.pack", len, keep);
+		(void)unlinkat(dirfd, name, 0);
+	}
+	(void)unlinkat(dirfd, keep, 0);
 }
 
 int sk_packer_sweep(const struct sk_repo *repo)
@@ -350,11 +377,13 @@ int sk_packer_sweep(const struct sk_repo *repo)
 		size_t len = strlen(de->d_name);
 		long pid = 0;
 
-		if ((sscanf(de->d_name, ".sk-tmp-%ld-", &pid) == 1 &&
-		     sk_proc_start((pid_t)pid) == 0) ||
-		    (len > 5 && strcmp(de->d_name + len - 5, ".keep") == 0 &&
-		     keep_is_stale(dirfd(dir), de->d_name)))
+		if ((sscanf(de->d_name, ".sk-tmp-%ld-", &pid) == 1 ||
+		     sscanf(de->d_name, "pack-%*40[0-9a-f].%*[a-z].%ld-", &pid) == 1) &&
+		    sk_proc_start((pid_t)pid) == 0)
 			(void)unlinkat(dirfd(dir), de->d_name, 0);
+		else if (len > 5 && strcmp(de->d_name + len - 5, ".keep") == 0 &&
+		         keep_is_stale(dirfd(dir), de->d_name))
+			drop_keep(dirfd(dir), de->d_name);
 	}
 	(void)closedir(dir);
 	return 0;

@@ -106,11 +106,19 @@ int sk_purge_note(const struct sk_repo *repo, const struct sk_purge_what *what,
 	return rc;
 }
 
+/* The note goes when all that was deleted is gone from the disk too, wherever it was. */
 int sk_purge_done(const struct sk_repo *repo)
 {
 	struct sk_buf path = SK_BUF_INIT;
-	int rc = file_of(repo, &path);
+	int fd, rc = file_of(repo, &path);
 
+	if (rc)
+		return rc;
+	fd = open(repo->commondir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || syncfs(fd) < 0)
+		rc = sk_error_errno(SK_EIO, "cannot sync '%s'", repo->commondir);
+	if (fd >= 0)
+		(void)close(fd);
 	if (!rc && unlink(path.ptr) < 0 && errno != ENOENT)
 		rc = sk_error_errno(SK_EIO, "cannot remove '%s'", path.ptr);
 	sk_buf_free(&path);

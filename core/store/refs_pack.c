@@ -12,6 +12,7 @@
 
 #include "base/give.h"
 #include "base/io.h"
+#include "base/proc.h"
 #include "store/refs_file.h"
 #include "store/tidy.h"
 
@@ -43,13 +44,13 @@ static bool is_lock(const char *name)
 	return len > 5 && strcmp(name + len - 5, ".lock") == 0;
 }
 
-/* Nobody holds the lock of a ref that long. */
+/* Nobody holds the lock of a ref that long, or from before the machine started. */
 static bool is_old(int dir, const char *name)
 {
 	struct stat st;
 
 	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       time(NULL) - st.st_mtime > LOCK_OLD_S;
+	       (time(NULL) - st.st_mtime > LOCK_OLD_S || sk_before_boot(st.st_mtime));
 }
 
 static size_t ours_len(const char *name)
@@ -89,8 +90,7 @@ static void sweep_below(int fd, int depth)
 	(void)(dir ? closedir(dir) : close(fd));
 }
 
-/* Removes the locks of our refs that a run left which was killed, ours or git's for us. */
-static void sweep(const struct sk_repo *repo)
+void sk_refs_sweep(const struct sk_repo *repo)
 {
 	char *path = NULL;
 	int fd = sk_ref_path(repo, "refs/sk", "", &path) ? -1 : open(path, FOLDER_FLAGS);
@@ -308,7 +308,7 @@ int sk_refs_pack(const struct sk_repo *repo, size_t *n)
 	*n = 0;
 	if (rc)
 		return rc;
-	sweep(repo);
+	sk_refs_sweep(repo);
 	rc = gather(repo, &refs); /* before the lock: git waits a second for it, no longer */
 	if (!rc)
 		rc = lock_packed(repo, &lock);

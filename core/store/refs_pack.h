@@ -23,4 +23,7 @@ int sk_refs_pack(const struct sk_repo *repo, size_t *n);
 /* The same when there are enough loose ones; also what takes a forgotten lock away. */
 int sk_refs_pack_if_due(const struct sk_repo *repo);
 
+/* Removes the locks of our refs that a run left which was killed, ours or git's for us. */
+void sk_refs_sweep(const struct sk_repo *repo);
+
 #endif

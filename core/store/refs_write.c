@@ -97,19 +97,6 @@ int sk_ref_lock(const struct sk_repo *repo, const char *name, const char *note,
 	return take_lock(repo, name, note, true, out);
 }
 
-static int sync_parent_of(const char *path)
-{
-	char *dir = strdup(path);
-	int rc;
-
-	if (!dir)
-		return sk_error_oom();
-	*strrchr(dir, '/') = '\0';
-	rc = sk_sync_dir(dir);
-	free(dir);
-	return rc;
-}
-
 int sk_ref_create(const struct sk_repo *repo, const char *name, const struct sk_oid *oid)
 {
 	struct sk_lockfile lock = SK_LOCKFILE_INIT;
@@ -138,7 +125,7 @@ int sk_ref_create(const struct sk_repo *repo, const char *name, const struct sk_
 	if (!rc && sk_lockfile_commit(&lock, path) < 0)
 		rc = sk_error_errno(SK_EIO, "cannot create the ref '%s'", sk_name(name));
 	if (!rc)
-		rc = sync_parent_of(path);
+		rc = sk_sync_parent(AT_FDCWD, path);
 out:
 	sk_lockfile_release(&lock);
 	free(path);
@@ -166,7 +153,7 @@ int sk_ref_replace(const struct sk_repo *repo, const char *name, const struct sk
 	if (!rc && sk_lockfile_commit(&lock, path) < 0)
 		rc = sk_error_errno(SK_EIO, "cannot write the ref '%s'", sk_name(name));
 	if (!rc)
-		rc = sync_parent_of(path);
+		rc = sk_sync_parent(AT_FDCWD, path);
 	sk_lockfile_release(&lock);
 	free(path);
 	return rc;
@@ -196,10 +183,22 @@ int sk_ref_drop_broken(const struct sk_repo *repo, const char *name)
 /* One transaction of `git update-ref`.  git's words go into the error. */
 static int update_ref(const struct sk_repo *repo, const struct sk_ref_drop *drop, size_t n)
 {
-	const char *const argv[] = {
-		"git",        "--git-dir",  repo->commondir, "-c", "core.hooksPath=/dev/null",
-		"update-ref", "--no-deref", "--stdin",       "-z", NULL
-	};
+	/* git writes packed-refs anew, with the user's branches in it, and does not flush it unless
+	 * told to: after a power cut it could be empty */
+	const char *const argv[] = { "git",
+		                     "--git-dir",
+		                     repo->commondir,
+		                     "-c",
+		                     "core.hooksPath=/dev/null",
+		                     "-c",
+		                     "core.fsync=all",
+		                     "-c",
+		                     "core.fsyncMethod=fsync",
+		                     "update-ref",
+		                     "--no-deref",
+		                     "--stdin",
+		                     "-z",
+		                     NULL };
 	struct sk_buf in = SK_BUF_INIT, err = SK_BUF_INIT, out = SK_BUF_INIT;
 	struct sk_proc proc = { .argv = argv, .errors = &err, .output = &out };
 	int rc, status = 0;

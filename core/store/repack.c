@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "store/gone.h"
 #include "store/pack_look.h"
 #include "store/refs_file.h"
 
@@ -183,6 +184,18 @@ static int remove_old(const struct job *j)
 	return rc;
 }
 
+static int remove_for_good(const struct job *j)
+{
+	char line[SK_OID_HEX + 2];
+	int rc;
+
+	(void)snprintf(line, sizeof line, "%s\n", j->hex);
+	rc = sk_gone_note(j->repo, line);
+	if (!rc)
+		rc = remove_old(j);
+	return rc ? rc : sk_gone_done(j->repo, j->dir);
+}
+
 static int replace(struct job *j, const struct sk_idx *idx)
 {
 	struct sk_buf oids = SK_BUF_INIT;
@@ -201,7 +214,7 @@ static int replace(struct job *j, const struct sk_idx *idx)
 	if (!rc && fsync(j->dir) < 0)
 		rc = sk_error_errno(SK_EIO, "cannot sync '%s'", j->path);
 	if (!rc && strcmp(j->now, j->hex) != 0)
-		rc = remove_old(j);
+		rc = j->hold ? remove_old(j) : remove_for_good(j);
 	sk_buf_free(&oids);
 	return rc;
 }

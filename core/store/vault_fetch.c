@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "store/refs_pack.h"
 #include "store/vault_parts.h"
 
 #define KEEP_HERE "refs/sk/vault-keep" /* until its content is taken up */
@@ -214,8 +215,10 @@ int sk_vault_fetch(const struct sk_repo *repo, const struct sk_vault_take *opts,
 		rc = sk_error(SK_ENO, "vault %s has nothing of %s", shown, sk_name(opts->part));
 	if (!rc)
 		rc = make_specs(repo, opts, &there, &specs, &taken);
-	if (!rc && specs.len)
+	if (!rc && specs.len) {
+		sk_refs_sweep(repo);
 		rc = fetch(&g, shown, &specs);
+	}
 	if (!rc && opts->branches)
 		rc = take_keep(repo);
 	sk_refs_free(&there);

@@ -89,7 +89,9 @@ int sk_vault_git(const struct sk_vault_git *g, const char *const *args, int *sta
 		"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false",
 		/* settings that would send something else along, or ask */
 		"-c", "push.gpgSign=false", "-c", "push.pushOption=", "-c", "push.negotiate=false",
-		"-c", "push.followTags=false", "-c", "fetch.prune=false", "-c", "gc.auto=0"
+		"-c", "push.followTags=false", "-c", "fetch.prune=false", "-c", "gc.auto=0",
+		/* what is fetched is on the disk before a ref says so, and the ref before we do */
+		"-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"
 	};
 	static const char *const aside[] = { "-c", "http.lowSpeedLimit=1", "-c",
 		                             "http.lowSpeedTime=120" };

@@ -19,6 +19,11 @@
 #define COMPARE_S 86400
 #define WAIT_S 30
 #define ATTEMPTS 3
+/* Into a folder that is no vault of our making, too, what is sent is on its disk before a ref says
+ * so: as one pack, and flushed.  A server far away does as it is set up. */
+#define RECEIVE                                                                                    \
+	"--receive-pack=git -c core.fsync=all -c core.fsyncMethod=fsync -c receive.unpackLimit=1 " \
+	"receive-pack"
 #define GIVE_DEPTH 16 /* refs may lie that deep */
 
 struct push {
@@ -86,10 +91,14 @@ static int make_args(const struct push *p, const struct sk_vault_step *step, siz
 {
 	static const char *const fixed[] = { "push", "--porcelain", "--no-verify",
 		                             "--recurse-submodules=no" };
+	char *folder = sk_vault_folder(p->vault->url);
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed && !rc; i++)
 		rc = sk_strv_add(args, fixed[i]);
+	if (!rc && folder)
+		rc = sk_strv_add(args, RECEIVE);
+	free(folder);
 	if (!rc && !p->loose)
 		rc = sk_strv_add(args, "--atomic");
 	if (!rc && first)

@@ -5,6 +5,8 @@
 
 #include "repo/copies.h"
 #include "store/keep.h"
+#include "store/pack.h"
+#include "store/tidy.h"
 #include "store/tips.h"
 #include "store/verify_parts.h"
 
@@ -161,8 +163,12 @@ int sk_verify_run(const struct sk_repo *repo, const struct sk_verify_opts *opts,
 	struct sk_verifier v = { .repo = repo, .opts = opts, .out = &found };
 	struct sk_keep_list keep = { 0 };
 	struct sk_tips tips = { 0 };
-	int rc = sk_repo_reopen_objects(repo);
+	int rc;
 
+	/* what a crash left half done would look like damage; on a read-only disk it does */
+	(void)sk_packer_sweep(repo);
+	(void)sk_tidy_finish(repo);
+	rc = sk_repo_reopen_objects(repo);
 	if (!rc)
 		rc = sk_entry_list(repo, SK_ANY, NULL, &found.entries);
 	if (!rc && git_repository_odb(&v.odb, repo->git) < 0)

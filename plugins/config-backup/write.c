@@ -151,7 +151,7 @@ static int make_note(struct job *j)
 	size_t folder_len = (size_t)(j->base - j->path);
 	unsigned long long random = 0;
 	char *folder = NULL;
-	int rc, lock = -1;
+	int rc, lock = -1, notes = -1;
 
 	if (getrandom(&random, sizeof random, 0) != sizeof random)
 		return conf_errno(j->c, "cannot choose a name beside", j->path);
@@ -166,8 +166,11 @@ static int make_note(struct job *j)
 	j->note = open(j->note_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (j->note < 0 || flock(j->note, LOCK_EX | LOCK_NB) < 0 ||
 	    write_all(j->note, j->path, folder_len) < 0 ||
-	    write_all(j->note, j->temp, strlen(j->temp)) < 0 || fsync(j->note) < 0)
+	    write_all(j->note, j->temp, strlen(j->temp)) < 0 || fsync(j->note) < 0 ||
+	    (notes = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || fsync(notes) < 0)
 		rc = conf_errno(j->c, "cannot write", j->note_path);
+	if (notes >= 0)
+		(void)close(notes);
 	host->unlock(host, lock);
 	return rc;
 }
@@ -385,8 +388,10 @@ static int begin(struct conf *c, const char *path, const struct conf_meta *meta,
 
 static void end(struct job *j)
 {
-	if (j->made)
+	if (j->made) {
 		(void)unlinkat(j->dir, j->temp, 0);
+		sync_folder(j->dir); /* the note goes after what it tells of */
+	}
 	if (j->note_path)
 		(void)unlink(j->note_path);
 	free(j->note_path);
