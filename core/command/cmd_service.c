@@ -393,8 +393,7 @@ static int service_ensure(const struct sk_call *call)
 	static const char *const words[] = {
 		[WAS_UP] = "the service is running",
 		[WAS_DOWN] = "the service was down; it is running now",
-		[WAS_OUTDATED] = "the service was the program of before an upgrade; the new one "
-		                 "is running now",
+		[WAS_OUTDATED] = "the service was the old program; the new one is running now",
 	};
 	enum was was = WAS_UP;
 	int rc;
