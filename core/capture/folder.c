@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/text.h"
 #include "capture/scan.h"
 #include "repo/safename.h"
 
@@ -520,7 +521,8 @@ static int read_ignore(struct sk_worker *w, const struct sk_task *t)
 			l->frame = frame;
 		}
 	} else {
-		sk_warn("%s", sk_error_message());
+		sk_warn("the rules of '%s%s.gitignore' are left out: %s",
+		        *t->path ? sk_name(t->path) : "", *t->path ? "/" : "", sk_error_message());
 		rc = 0;
 	}
 	sk_buf_free(&text);
