@@ -31,6 +31,8 @@ bool sk_term_dumb(void)
 {
 	const char *term = getenv("TERM");
 
+	if (is_true(getenv("GIT_SK_PLAIN")))
+		return true;
 	return !term || !*term || strcmp(term, "dumb") == 0;
 }
 
@@ -117,11 +119,10 @@ static void show_progress(const char *what, size_t done, size_t total)
 	char line[128];
 	size_t width = sk_term_width(), n;
 
-	if (total)
+	if (total && done <= total)
 		(void)snprintf(line, sizeof line, "%c%.60s: %3zu%% (%zu/%zu)",
 		               toupper((unsigned char)*what), what + 1,
-		               done >= total ? 100 : (size_t)((double)done * 100 / (double)total),
-		               done, total);
+		               (size_t)((double)done * 100 / (double)total), done, total);
 	else
 		(void)snprintf(line, sizeof line, "%c%.60s: %zu", toupper((unsigned char)*what),
 		               what + 1, done);
@@ -140,7 +141,7 @@ void sk_progress(const char *what, size_t done, size_t total)
 		return;
 	if (!progress.started) {
 		progress.started = true;
-		progress.terminal = isatty(2);
+		progress.terminal = isatty(2) && !sk_term_dumb();
 		progress.start = progress.terminal ? monotonic() : 0;
 		progress.delay = progress_delay();
 	}

@@ -19,7 +19,8 @@ const char *sk_color_reset(void);
 /* Columns of the terminal, by COLUMNS, standard output or standard error; 80 when nobody knows.  At
  * least 20. */
 size_t sk_term_width(void);
-/* TERM is dumb or not set: no escape sequence, whatever it is for. */
+/* TERM is dumb or not set, or GIT_SK_PLAIN is true, for a screen reader: no escape sequence, and no
+ * line that is written over, whatever it is for. */
 bool sk_term_dumb(void);
 /* Standard output is the pipe to a pager that git started (pager.sk, git -p). */
 bool sk_term_paged(void);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/term.h"
 #include "base/text.h"
 #include "capture/scan.h"
 #include "repo/safename.h"
@@ -323,6 +324,10 @@ static void count_file(struct sk_worker *w, const struct sk_node *node,
 	int class = node->mode == 0100644 ? 0 : node->mode == 0100755 ? 1 : -1;
 
 	w->files++;
+	if (w->files % SK_SCAN_STEP == 0)
+		sk_progress("looking at files",
+		            atomic_fetch_add(&w->scan->looked_at, SK_SCAN_STEP) + SK_SCAN_STEP,
+		            w->scan->expected);
 	if (class >= 0)
 		w->perms[class][node->perm & 07777]++;
 	if (!o || o->mode != node->mode || !sk_oid_eq(&o->oid, &node->oid)) {

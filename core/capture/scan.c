@@ -10,6 +10,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/term.h"
+
 struct sk_chunk {
 	struct sk_chunk *next;
 	_Alignas(8) char data[];
@@ -235,6 +237,7 @@ static int run_workers(struct sk_scan *scan, size_t n)
 		(void)work(&w[0]);
 		for (size_t i = 1; i < started; i++)
 			(void)pthread_join(w[i].thread, NULL);
+		sk_progress_end();
 		if (scan->rc)
 			rc = sk_error(scan->rc, "%s", scan->message);
 	}
@@ -422,6 +425,10 @@ static int run(struct sk_scan *scan)
 	rc = sk_rules_open(scan);
 	if (!rc)
 		rc = open_outer(scan);
+	if (!rc && !scan->changed)
+		scan->expected = state                                 ? sk_state_files(state)
+		                 : scan->spaces && scan->spaces->index ? scan->spaces->index->n
+		                                                       : 0;
 	if (!rc)
 		rc = run_workers(scan, scan->changed ? 1 : workers);
 	if (!rc)

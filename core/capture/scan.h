@@ -11,6 +11,7 @@
 #define SK_CAPTURE_SCAN_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "capture/snapshot.h"
 #include "capture/state.h"
@@ -63,6 +64,8 @@ struct sk_task {
 	char path[]; /* from the outer root */
 };
 
+#define SK_SCAN_STEP 128 /* files after which a worker tells of its progress */
+
 struct sk_scan {
 	const struct sk_repo *repo;
 	const struct sk_scan_opts *opts;
@@ -86,6 +89,9 @@ struct sk_scan {
 	bool icase; /* core.ignoreCase */
 	struct sk_snapshot *snap;
 	struct sk_space *spaces;
+
+	atomic_size_t looked_at; /* files, by the hundreds, for people who wait */
+	size_t expected;         /* how many there were last time; 0: not known */
 
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t work;

@@ -89,14 +89,16 @@ static int pager_words(struct sk_call *call, struct sk_strv *out)
 	return rc;
 }
 
+/* git itself does not know NO_COLOR. */
 static int color_word(struct sk_call *call, struct sk_strv *out)
 {
+	const char *no = getenv("NO_COLOR");
 	struct sk_buf word = SK_BUF_INIT;
 	int rc;
 
-	if (!call->color)
+	if (!call->color && (!no || !*no || sk_color_on()))
 		return 0;
-	(void)sk_buf_addf(&word, "--color=%s", call->color);
+	(void)sk_buf_addf(&word, "--color=%s", call->color ? call->color : "never");
 	rc = sk_buf_ok(&word);
 	if (!rc)
 		rc = sk_strv_add(out, word.ptr);
@@ -148,21 +150,23 @@ static void on_interrupt(int sig)
 	SK_UNUSED(sig);
 }
 
-/* "NAME=value" of our own environment, or NULL when it is not there (*rc tells of want of memory).
- */
-static char *inherited(const char *name, int *rc)
+/* What `git -c` has put into the environment: opening the repository takes it out. */
+static struct {
+	char *parameters, *count; /* "NAME=value", or NULL */
+} given;
+
+static char *inherited(const char *name)
 {
 	const char *value = getenv(name);
-	struct sk_buf text = SK_BUF_INIT;
 	char *word = NULL;
 
-	if (value && !*rc) {
-		(void)sk_buf_addf(&text, "%s=%s", name, value);
-		word = sk_buf_detach(&text);
-		if (!word)
-			*rc = sk_error_oom();
-	}
-	return word;
+	return value && asprintf(&word, "%s=%s", name, value) >= 0 ? word : NULL;
+}
+
+void sk_diff_begin(void)
+{
+	given.parameters = inherited("GIT_CONFIG_PARAMETERS");
+	given.count = inherited("GIT_CONFIG_COUNT");
 }
 
 /* git on this repository and on the present, with the user's own `git -c`; its output is taken when
@@ -172,19 +176,17 @@ static int run_git(const struct sk_call *call, const struct sides *sides, const 
                    struct sk_buf *output, int *status)
 {
 	struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART }, was[2];
-	char *place[3] = { NULL }, *config = NULL, *count = NULL;
+	char *place[3] = { NULL };
 	const char *env[6], **argv = NULL;
 	size_t n = 0;
 	int rc = sk_git_line(call->repo, args, &argv, place);
 
-	config = inherited("GIT_CONFIG_PARAMETERS", &rc);
-	count = inherited("GIT_CONFIG_COUNT", &rc);
 	for (size_t i = 0; i < 2 && place[i]; i++)
 		env[n++] = place[i];
-	if (config)
-		env[n++] = config;
-	if (count)
-		env[n++] = count;
+	if (given.parameters)
+		env[n++] = given.parameters;
+	if (given.count)
+		env[n++] = given.count;
 	if (sides->present.env)
 		env[n++] = sides->present.env;
 	env[n] = NULL;
@@ -203,8 +205,6 @@ static int run_git(const struct sk_call *call, const struct sides *sides, const 
 	free(argv);
 	free(place[0]);
 	free(place[1]);
-	free(config);
-	free(count);
 	return rc;
 }
 

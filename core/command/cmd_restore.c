@@ -25,6 +25,33 @@ static int target(const struct sk_call *call, struct sk_entry **out)
 	return call->n_arg ? sk_select_intact(call->repo, call->arg[0], out) : 0;
 }
 
+static int choose(const struct sk_call *call, const struct sk_strv *paths, struct sk_entry **out)
+{
+	int rc = sk_choose(call->repo, paths, out);
+
+	if (!rc && !*out) {
+		sk_error_clear();
+		sk_note("nothing was changed");
+		rc = SK_ENO;
+	}
+	return rc;
+}
+
+static int refused(const struct sk_call *call, bool chosen)
+{
+	return sk_error(SK_EREFUSED, "%s asks first, and there is no terminal: give %s--yes",
+	                call->command->name, chosen ? "" : "an ID and ");
+}
+
+static int can_choose(const struct sk_call *call)
+{
+	if (call->n_arg || sk_call_has(call, "at"))
+		return sk_error(SK_EUSAGE, "give either an ID, --at or --interactive");
+	return sk_can_choose() ? 0
+	                       : sk_error(SK_EREFUSED, "there is no terminal to choose on: give "
+	                                               "an ID or --at");
+}
+
 int sk_cmd_restore(struct sk_call *call)
 {
 	struct sk_restore_opts opts = { .operation = "restore" };
@@ -38,15 +65,19 @@ int sk_cmd_restore(struct sk_call *call)
 		return sk_restore_commit(call, sk_call_value(call, "commit"));
 	if (!rc && sk_call_has(call, "branch"))
 		rc = sk_error(SK_EUSAGE, "--branch goes with --commit");
+	if (!rc && sk_call_has(call, "interactive"))
+		rc = can_choose(call);
 	if (!rc && !call->n_path)
 		rc = sk_error(SK_EUSAGE, "name what to restore after '--': git sk restore %s",
 		              call->command->usage[0]);
 	if (!rc)
 		rc = target(call, &e);
-	if (!rc && !e)
-		rc = sk_select_intact(call->repo, "latest", &e);
 	if (!rc)
 		rc = sk_call_paths(call, &paths);
+	if (!rc && !e && sk_call_has(call, "interactive"))
+		rc = choose(call, &paths, &e);
+	if (!rc && !e)
+		rc = sk_select_intact(call->repo, "latest", &e);
 	if (!rc)
 		rc = sk_call_line(call, &line);
 	if (rc)
@@ -65,12 +96,6 @@ out:
 	sk_buf_free(&line);
 	sk_entry_free(e);
 	return rc;
-}
-
-static int refused(const struct sk_call *call, bool chosen)
-{
-	return sk_error(SK_EREFUSED, "%s asks first, and there is no terminal: give %s--yes",
-	                call->command->name, chosen ? "" : "an ID and ");
 }
 
 /* "Go back to X?" after what that means; *go is whether to. */
@@ -145,14 +170,8 @@ int sk_cmd_rollback(struct sk_call *call)
 		rc = refused(call, chosen);
 	if (!rc)
 		rc = target(call, &e);
-	if (!rc && !chosen) {
-		rc = sk_choose(call->repo, &e);
-		if (!rc && !e) {
-			sk_error_clear();
-			sk_note("nothing was changed");
-			rc = SK_ENO;
-		}
-	}
+	if (!rc && !chosen)
+		rc = choose(call, NULL, &e);
 	if (!rc)
 		rc = sk_call_line(call, &line);
 	if (!rc) {

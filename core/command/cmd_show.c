@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "command/choose.h"
 #include "command/command.h"
 #include "command/listing.h"
 #include "command/lookup.h"
@@ -295,10 +296,15 @@ int sk_cmd_show(struct sk_call *call)
 {
 	struct sk_entry *e = NULL;
 	char *path = NULL;
-	int rc = sk_call_args(call, 1, 2);
+	bool asks = call->n_arg == 0 && !call->json && !call->nul && sk_can_choose();
+	int rc = sk_call_args(call, asks ? 0 : 1, 2);
 
-	if (!rc)
+	if (!rc && asks)
+		rc = sk_choose(call->repo, NULL, &e);
+	else if (!rc)
 		rc = sk_entry_select(call->repo, call->arg[0], &e);
+	if (!rc && !e)
+		rc = SK_ENO;
 	if (!rc && call->n_arg == 2)
 		rc = sk_repo_path(call->repo, call->arg[1], &path);
 	if (rc)

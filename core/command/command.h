@@ -122,6 +122,8 @@ int sk_cmd_log(struct sk_call *call);
 int sk_cmd_report(struct sk_call *call);
 int sk_cmd_show(struct sk_call *call);
 int sk_cmd_cat(struct sk_call *call);
+/* cmd_diff.c: remembers the user's own `git -c`, before any repository is opened. */
+void sk_diff_begin(void);
 int sk_cmd_diff(struct sk_call *call);
 int sk_cmd_restore(struct sk_call *call);
 int sk_cmd_rollback(struct sk_call *call);

@@ -72,8 +72,9 @@ static int add_link(const struct sk_lanes *lanes, size_t a, size_t b, struct sk_
 			(void)sk_buf_addc(rows, ' ');
 		if (sk_buf_ok(rows))
 			return SK_EIO;
-		for (size_t i = low; i + 1 < high; i++)
-			rows->ptr[from + 2 * i + 1] = a < b ? '-' : '_';
+		for (size_t i = 2 * low + 1; i < 2 * high - 1; i++)
+			if (rows->ptr[from + i] == ' ')
+				rows->ptr[from + i] = a < b ? '-' : '_';
 		rows->ptr[from + 2 * high - 1] = a < b ? '\\' : '/';
 		if (a < b) /* the new lane is reached in the next row */
 			rows->ptr[from + 2 * high] = ' ';
@@ -91,7 +92,10 @@ int sk_lanes_commit(struct sk_lanes *lanes, const struct sk_oid *oid, size_t *at
 
 	if (!rc && i == lanes->n)
 		rc = open_lane(lanes, oid, &i);
-	for (size_t k; !rc && (k = waiting(lanes, oid, i + 1)) < lanes->n;) {
+	/* the farthest first, so that the lines meet like the branches of a tree */
+	for (size_t k = lanes->n; !rc && k-- > i + 1;) {
+		if (!lanes->lane[k].open || !sk_oid_eq(&lanes->lane[k].awaits, oid))
+			continue;
 		close_lane(lanes, k);
 		rc = add_link(lanes, k, i, rows);
 	}

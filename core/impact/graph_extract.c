@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/term.h"
 #include "impact/graph_parts.h"
 
 struct work {
@@ -63,6 +64,8 @@ static void *run(void *arg)
 	while (!atomic_load(&w->rc) && (i = atomic_fetch_add(&w->next, 1)) < w->n) {
 		int rc = i % 64 == 63 ? sk_graph_late(w->g) : 0;
 
+		if (i % 64 == 63)
+			sk_progress("reading source files", i, w->n);
 		if (!rc)
 			rc = read_one(w, w->todo[i], &text);
 		if (rc)
@@ -92,6 +95,7 @@ static int run_all(struct work *w)
 	(void)run(w);
 	while (started)
 		(void)pthread_join(thread[--started], NULL);
+	sk_progress_end();
 	rc = atomic_load(&w->rc);
 	/* the message was another thread's */
 	if (rc == SK_EBUSY)

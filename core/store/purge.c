@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/term.h"
 #include "repo/copies.h"
 #include "store/keep.h"
 #include "store/purge_parts.h"
@@ -99,6 +100,7 @@ static int rewrite_entries(struct purge *p)
 	for (size_t i = 0; !rc && i < p->entries.n; i++) {
 		const struct sk_entry *e = p->entries.item[i];
 
+		sk_progress("looking into backups", i, p->entries.n);
 		rc = e->damaged ? SK_EDAMAGED
 		                : sk_rewrite_entry(p->rewriter, e, &p->done[p->out->n]);
 		if (!rc)
@@ -108,6 +110,7 @@ static int rewrite_entries(struct purge *p)
 		else
 			rc = rc == SK_ENO ? 0 : rc;
 	}
+	sk_progress_end();
 	return rc;
 }
 

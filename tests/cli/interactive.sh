@@ -3,7 +3,7 @@
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 # term [WAIT_FOR SEND]... -- CMD...: CMD on a terminal of its own; what it shows is the output
-term() { TERM=xterm GIT_PAGER=cat python3 "$HERE/terminal.py" "$@"; }
+term() { TERM=xterm GIT_PAGER=cat GIT_SK_PICKER=${PICKER:-numbers} python3 "$HERE/terminal.py" "$@"; }
 # at N CMD...: CMD, N minutes ago
 at() { env SK_TEST_NOW=$(($(date +%s) - $1 * 60)) "${@:2}"; }
 # made: three states: a revision, and two backups; then a change that is in none
@@ -58,6 +58,110 @@ t_every_answer_but_yes_is_no() {
 		has "$W.out" "nothing was changed"
 	done
 	untouched
+}
+
+LOOK="or text to look for: "
+
+t_keys_move_numbers_jump_and_text_finds() {
+	made
+	export PICKER=keys
+	# the first is the revision; Down from it the newest backup; every letter is drawn before the next comes
+	code 1 term "$LOOK" '\r' "roll back to Good" 'n\n' -- git sk rollback
+	code 1 term "$LOOK" '\x1b[B' "$LOOK" '\r' "roll back to $(git sk list backups -z -n 1 | tr -d '\0')" 'n\n' -- git sk rollback
+	code 1 term "$LOOK" '\x1b[B\x1bOB\x1b[A\x1b[6~\x1b[5~\x1b[F\x1b[H\r' "roll back to Good" 'n\n' -- git sk rollback
+	code 1 term "$LOOK" '3' "${LOOK}3" '\r' "$SURE" 'n\n' -- git sk rollback
+	has "$W.out" "roll back to $(git sk list backups -z | tr '\0' '\n' | sed -n 2p)"
+	code 1 term "$LOOK" 'WITH' "1 of 3" ' later' "1 of 3" '\r' "$SURE" 'n\n' -- git sk rollback
+	has "$W.out" "roll back to $(git sk list backups -z -n 1 | tr -d '\0')"
+	code 1 term "$LOOK" '/quiet' "0 of 3" '\x15' "Up and Down" '/qx' "0 of 3" '\x7f\x7f\x7f' "Up and Down" 'q' -- git sk rollback
+	untouched
+	code 0 term "$LOOK" 'good\n' "$SURE" 'y\n' -- git sk rollback
+	eq "$(cat a.txt)" good
+}
+
+t_keys_bad_input_is_asked_again_and_leaving() {
+	made
+	export PICKER=keys
+	code 1 term "$LOOK" '0\r' "no such number" '99\r' "no such number" 'zebra\r' "nothing has that text" 'q' -- git sk rollback
+	for leave in q Q '\x1b' '\x04'; do
+		code 1 term "$LOOK" "$leave" -- git sk rollback
+		has "$W.out" "nothing was changed"
+	done
+	code 130 term "$LOOK" '\x03' -- git sk rollback
+	code 130 term "$LOOK" 'go\x03' -- git sk rollback
+	# the terminal is as it was: it echoes, and Ctrl-C interrupts
+	code 0 term "$LOOK" q "ready" 'typed\n' -- sh -c 'git sk rollback; stty -a | tr " ;" "\n\n" | grep -cx "echo\|isig\|icanon"; echo ready; read x; echo "got $x"'
+	has "$W.out" "got typed" && grep -qx 3 "$W.out"
+	untouched
+}
+
+t_keys_show_what_one_differs_in() {
+	made
+	export PICKER=keys
+	code 1 env GIT_PAGER='sed s/^/P:/' TERM=xterm GIT_SK_PICKER=keys python3 "$HERE/terminal.py" "$LOOK" '\t' "P:+broken" '' "$LOOK" 'q' -- git sk rollback
+	untouched
+}
+
+t_with_fzf() {
+	made
+	mkdir "$W.bin" && export PICKER=fzf
+	cat >"$W.bin/fzf" <<'END'
+#!/bin/sh
+cat >"$W.lines"
+printf '%s\n' "$@" >"$W.args"
+for a; do case $a in --preview=*) sh -c "$(printf '%s\n' "${a#--preview=}" | sed "s|{1}|'$(sed -n 2p "$W.lines" | cut -f1)'|g")" >"$W.preview" 2>&1 ;; esac; done
+[ "$FZF_TEST" = 0 ] && sed -n 2p "$W.lines"
+exit $FZF_TEST
+END
+	chmod +x "$W.bin/fzf"
+	PATH=$W.bin:$PATH
+	FZF_TEST=0 code 1 term "$SURE" 'n\n' -- git sk rollback
+	newest=$(git sk list backups -z -n 1 | tr -d '\0')
+	has "$W.out" "roll back to $newest" && hasnt "$W.out" "$LOOK"
+	eq "$(wc -l <"$W.lines")" 3 && has "$W.preview" "backup $newest" && has "$W.preview" "a.txt"
+	for left in 1 130; do
+		FZF_TEST=$left code 1 term -- git sk rollback
+		has "$W.out" "nothing was changed"
+	done
+	# one that does not work here is no reason to stop
+	FZF_TEST=2 code 1 term "$LOOK" q -- git sk rollback
+	untouched
+}
+
+t_never_without_a_terminal() {
+	made
+	code 13 git sk rollback </dev/null
+	code 13 git sk restore --interactive -- a.txt </dev/null
+	code 2 git sk show </dev/null
+	code 2 git sk restore --interactive Good -- a.txt </dev/null
+	code 2 git sk restore --interactive --at now -- a.txt </dev/null
+	untouched
+}
+
+t_restore_offers_those_in_which_the_file_differs() {
+	made
+	export PICKER=keys
+	code 0 term "$LOOK" '\r' -- git sk restore --interactive -- later
+	hasnt "$W.out" "  2  "
+	code 1 term "$LOOK" 'q' -- git sk restore -i -- a.txt
+	has "$W.out" "  2  " && has "$W.out" "nothing was changed"
+}
+
+t_show_without_an_id() {
+	made
+	code 0 term "$ASK" '2\n' -- git sk show && has "$W.out" "backup $(git sk list backups -z -n 1 | tr -d '\0')"
+	code 1 term "$ASK" 'q\n' -- git sk show
+	PICKER=keys code 0 term "$LOOK" '\r' -- git sk show && has "$W.out" "revision Good"
+}
+
+t_plain_for_a_screen_reader() {
+	made
+	for plain in TERM=dumb GIT_SK_PLAIN=1; do
+		code 1 env -u NO_COLOR TERM=xterm "$plain" python3 "$HERE/terminal.py" "$ASK" 'q\n' -- git sk rollback
+		! grep -q "$(printf '\033')" "$W.out" || die "escape sequences"
+		code 0 env -u NO_COLOR -u GIT_PAGER -u PAGER TERM=xterm "$plain" python3 "$HERE/terminal.py" -- git sk list
+		! grep -q "$(printf '\033')" "$W.out" || die "escape sequences"
+	done
 }
 
 t_quit_and_end_of_input() {
