@@ -63,3 +63,10 @@ int sk_repo_loose_opens(const struct sk_repo *repo, const struct sk_oid *oid)
 	sk_buf_free(&path);
 	return rc;
 }
+
+int sk_repo_can_look(const struct sk_repo *repo, const struct sk_oid *oid)
+{
+	int rc = sk_repo_loose_opens(repo, oid);
+
+	return rc ? rc : sk_repo_packs_open(repo);
+}

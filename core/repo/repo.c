@@ -475,10 +475,8 @@ int sk_repo_read(const struct sk_repo *repo, const struct sk_oid *oid, git_odb_o
 	if (err < 0 && err != GIT_ENOTFOUND && read_other_copy(repo, oid, &object) == 0)
 		err = 0;
 	if (err < 0) {
-		int rc = sk_repo_loose_opens(repo, oid);
+		int rc = sk_repo_can_look(repo, oid);
 
-		if (!rc)
-			rc = sk_repo_packs_open(repo);
 		if (rc)
 			return rc;
 		return sk_error(SK_EDAMAGED,

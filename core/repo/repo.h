@@ -54,8 +54,9 @@ int sk_repo_head(const struct sk_repo *repo, struct sk_oid *oid, char **branch);
 /* Reads a blob, tree, commit or tag; the caller frees with git_odb_object_free.
  * SK_EDAMAGED when it is missing or broken, SK_EIO when the system does not let us look. */
 int sk_repo_read(const struct sk_repo *repo, const struct sk_oid *oid, git_odb_object **out);
-/* 0 when all packs can be opened, or the file of an object, or are not there; else SK_EIO (no
- * rights, too many open files): then nobody can say that an object is missing or damaged. */
+/* 0 when all packs can be opened, or the file of an object (both), or are not there; else SK_EIO
+ * (no rights, too many open files): then nobody can say that an object is missing or damaged. */
+int sk_repo_can_look(const struct sk_repo *repo, const struct sk_oid *oid);
 int sk_repo_packs_open(const struct sk_repo *repo);
 int sk_repo_loose_opens(const struct sk_repo *repo, const struct sk_oid *oid);
 bool sk_repo_has(const struct sk_repo *repo, const struct sk_oid *oid);

@@ -105,14 +105,27 @@ static void temporary_name(const struct apply *a, const struct sk_item *item, ch
 	(void)snprintf(out, 64, ".sk-tmp-%s-%zu", a->plan->token, (size_t)(item - a->plan->item));
 }
 
-static void sweep_one(struct apply *a, const struct sk_item *item)
+/* Removes the temporary in its folder, which is -1, with errno, when that cannot be opened. */
+static void sweep_in(struct apply *a, const struct sk_item *item, int fd)
 {
-	int fd = sk_safe_folder(&a->base, item->path, item->base_len);
 	char name[64];
+	struct sk_buf path = SK_BUF_INIT;
 
 	temporary_name(a, item, name);
-	if (fd >= 0)
-		(void)unlinkat(fd, name, 0);
+	if ((fd >= 0 && unlinkat(fd, name, 0) == 0) || errno == ENOENT || errno == ENOTDIR ||
+	    errno == ELOOP)
+		return;
+	a->plan->stuck = true;
+	/* the second time nobody waits for better days */
+	if (a->again && sk_buf_addf(&path, "%.*s%s%s", (int)item->base_len, item->path,
+	                            item->base_len ? "/" : "", name) == 0)
+		(void)sk_plan_skip(a->plan, path.ptr, "a temporary file that cannot be removed");
+	sk_buf_free(&path);
+}
+
+static void sweep_one(struct apply *a, const struct sk_item *item)
+{
+	sweep_in(a, item, sk_safe_folder(&a->base, item->path, item->base_len));
 }
 
 static void sweep(struct apply *a)
@@ -261,10 +274,10 @@ static int put_in_place(struct apply *a, struct sk_item *item)
 	}
 	switch (compare(item, to, name, &st)) {
 	case CHANGED:
-		(void)unlinkat(from, tmp, 0);
+		sweep_in(a, item, from);
 		return leave_changed(a, item);
 	case AS_NEW:
-		(void)unlinkat(from, tmp, 0);
+		sweep_in(a, item, from);
 		item->state = SK_DONE;
 		return 0;
 	case AS_OLD:
@@ -279,7 +292,7 @@ static int put_in_place(struct apply *a, struct sk_item *item)
 	if (rc < 0) {
 		int err = errno;
 
-		(void)unlinkat(from, tmp, 0);
+		sweep_in(a, item, from);
 		return err == EEXIST || err == EISDIR ? leave_changed(a, item)
 		                                      : leave(a, item, "cannot be written", err);
 	}
@@ -539,6 +552,14 @@ int sk_apply(const struct sk_repo *repo, struct sk_plan *plan, bool again)
 	} else {
 		rc = change(&a);
 	}
+	if (plan->stuck && again)
+		plan->stuck = false;
+	else if (plan->stuck && !rc)
+		rc = sk_error(SK_EIO,
+		              "temporary files of it cannot be removed; the next command of "
+		              "git sk goes on");
+	else if (plan->stuck)
+		rc = sk_error_prefix(rc, "not finished, the next command of git sk goes on");
 	sk_safe_free(&a.at);
 	sk_safe_free(&a.base);
 	return rc;

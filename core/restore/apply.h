@@ -11,7 +11,7 @@
 #include "restore/plan.h"
 
 /* Sets each item's state, and adds to the skipped paths.  `again`: a crash came before, items may
- * be done already.  On failure nothing was touched, unless `again`. */
+ * be done already.  On failure nothing was touched, unless `again`, or the plan is `stuck`. */
 int sk_apply(const struct sk_repo *repo, struct sk_plan *plan, bool again);
 
 /* In builds for tests: a place where SK_TEST_KILL_AT (a number) kills this process. */

@@ -24,11 +24,10 @@ static int write_small(const struct sk_repo *repo, const struct sk_oid *oid, int
 	git_odb_object *blob = NULL;
 	int rc = sk_repo_read(repo, oid, &blob);
 
-	if (rc || git_odb_object_type(blob) != GIT_OBJECT_BLOB)
+	if (rc == SK_EDAMAGED || (!rc && git_odb_object_type(blob) != GIT_OBJECT_BLOB)) {
 		rc = damaged(oid);
-	else if (sk_write_full(fd, git_odb_object_data(blob), git_odb_object_size(blob)) < 0)
-		rc = SK_EIO;
-	if (rc == SK_EIO) {
+	} else if (!rc &&
+	           sk_write_full(fd, git_odb_object_data(blob), git_odb_object_size(blob)) < 0) {
 		int saved = errno;
 
 		rc = sk_error_errno(SK_EIO, "cannot write a file");

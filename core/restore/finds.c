@@ -45,7 +45,7 @@ static int find_entry(const struct sk_target *t, const struct sk_oid *tree, cons
 			*out = e;
 			*found = true;
 		}
-	if (rc || broken)
+	if (rc == SK_EDAMAGED || broken)
 		rc = sk_error(SK_EDAMAGED, "backup '%s': tree %s is missing or damaged", t->id,
 		              sk_oid_str(tree));
 	git_odb_object_free(object);

@@ -153,11 +153,14 @@ int sk_plan_weigh(const struct sk_target *target, struct sk_plan *plan)
 			continue;
 		memcpy(oid.id, item->new_oid.id, SK_OID_RAW);
 		if (git_odb_read_header(&size, &type, odb, &oid) < 0 || type != GIT_OBJECT_BLOB) {
-			rc = sk_error(
-			        SK_EDAMAGED,
-			        "backup '%s' cannot be restored: the content of '%s' (blob %s) "
-			        "is missing or damaged",
-			        target->id, sk_name(item->path), sk_oid_str(&item->new_oid));
+			rc = sk_repo_can_look(target->repo, &item->new_oid);
+			rc = rc ? rc
+			        : sk_error(SK_EDAMAGED,
+			                   "backup '%s' cannot be restored: the content of '%s' "
+			                   "(blob %s) "
+			                   "is missing or damaged",
+			                   target->id, sk_name(item->path),
+			                   sk_oid_str(&item->new_oid));
 			break;
 		}
 		item->size = size;

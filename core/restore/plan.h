@@ -43,6 +43,7 @@ struct sk_plan {
 	struct sk_strv also; /* ignored files that stand where the target has something */
 	size_t unchanged;
 	uint64_t bytes;
+	bool stuck; /* a temporary could not be removed: the journal, which knows it, has to stay */
 };
 
 struct sk_target {

@@ -323,11 +323,14 @@ static int do_job(struct work *w)
 }
 
 /* Nothing was touched, or all that was is undone: no journal may make anybody finish it.  Once
- * paths changed, it stays, and the next command goes on. */
+ * paths changed, or something of it is left, it stays, and the next command goes on. */
 static void give_up(struct work *w)
 {
-	char *message = strdup(sk_error_message());
+	char *message;
 
+	if (w->job.plan.stuck)
+		return;
+	message = strdup(sk_error_message());
 	for (size_t i = 0; i < w->job.plan.n; i++)
 		if (w->job.plan.item[i].state == SK_DONE) {
 			free(message);

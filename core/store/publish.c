@@ -1,5 +1,6 @@
 #include "store/entry.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,23 +44,24 @@ static int make_names(const struct sk_entry *e, const char *base, unsigned numbe
 	return sk_error_oom();
 }
 
-/* Whether a ref of that name is there, broken ones included, or its lock: somebody is making it, or
- * was killed while making it. */
+/* Whether a ref of that name is there, broken ones included, or its lock: somebody is making it. */
 static int is_taken(const struct sk_repo *repo, const char *name, bool *taken)
 {
 	struct sk_oid oid;
-	char *lock = NULL;
+	char *path = NULL, *lock = NULL;
 	int rc = sk_ref_read(repo, name, &oid);
 
 	if (rc && rc != SK_ENO && rc != SK_EDAMAGED)
 		return rc;
 	if (rc == SK_ENO) {
-		rc = sk_ref_path(repo, name, ".lock", &lock);
-		if (rc)
-			return rc;
-		*taken = sk_exists(lock);
+		rc = sk_ref_path(repo, name, "", &path);
+		if (!rc)
+			rc = sk_ref_path(repo, name, ".lock", &lock);
+		if (!rc)
+			*taken = sk_exists(lock) && !sk_lockfile_drop_dead(AT_FDCWD, path);
+		free(path);
 		free(lock);
-		return 0;
+		return rc;
 	}
 	*taken = true;
 	return 0;

@@ -3,31 +3,36 @@
 . "$(dirname "$0")/lib.sh"
 faults=${SK_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd -P)}/tests/fault
 
-# sample SCENARIO: about one number of K in each mode
-sample() {
+export SK_FAULT_TOOLS=$SCRATCH/fault-tools
+tools() {
 	command -v cc >/dev/null || skip "no C compiler"
-	cc -std=gnu11 -D_GNU_SOURCE -o inject "$faults/inject.c" || skip "inject does not know this kind of machine"
-	./inject -- true || skip "no tracing here"
-	local every=500
-	[ -z "${SK_SANITIZED:-}" ] || every=1500
-	# thousands of repositories are made and synced: in memory where there is room
-	[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
-	SK_SANITIZED=${SK_SANITIZED:-} "$faults/run" "$(dirname "$(command -v git-sk)")" \
-		--sample "${SK_FAULT_SAMPLE:-$every}" "$1"
+	mkdir -p "$SK_FAULT_TOOLS"
+	"$faults/run" - --build || skip "inject does not know this kind of machine"
+	"$SK_FAULT_TOOLS/inject" -- true || skip "no tracing here"
 }
 
-# every other allocation of a status: it ends, and a failure has a word
+# sample SCENARIO: of each way to fail the same few numbers each time, evenly spread
+sample() {
+	local points=3
+	[ -z "${SK_SANITIZED:-}" ] || points=1
+	tools
+	# hundreds of repositories are made and synced: in memory where there is room
+	[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
+	SK_SANITIZED=${SK_SANITIZED:-} "$faults/run" "$(dirname "$(command -v git-sk)")" \
+		--points "${SK_FAULT_POINTS:-$points}" "$1"
+}
+
+# every fifth allocation of a status: it ends, and a failure has a word
 t_status_without_memory() {
-	command -v cc >/dev/null || skip "no C compiler"
 	[ -z "${SK_SANITIZED:-}" ] || skip "the sanitizers allocate themselves"
 	local n=0 code words
-	cc -std=gnu11 -D_GNU_SOURCE -shared -fPIC -o nomem.so "$faults/nomem.c"
+	tools
 	repo r
 	cd r
 	git sk init >/dev/null 2>&1
-	while n=$((n + 2)) && rm -f ../fired; do
+	while n=$((n + 5)) && rm -f ../fired; do
 		code=0
-		SK_FAIL_ALLOC=$n SK_FAIL_PROGRAMS=git-sk SK_FAIL_FIRED=$W/fired LD_PRELOAD=$W/nomem.so \
+		SK_FAIL_ALLOC=$n SK_FAIL_PROGRAMS=git-sk SK_FAIL_FIRED=$W/fired LD_PRELOAD=$SK_FAULT_TOOLS/nomem.so \
 			git-sk status >/dev/null 2>../err || code=$?
 		[ -e ../fired ] || break
 		words=$(cat ../err)

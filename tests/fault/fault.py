@@ -9,14 +9,18 @@ system call fails, for each N, with each error, once or from then on; or the who
 by SIGKILL before its Nth change of the disk; or its Nth allocation fails.  After each run, all that
 SafeKeep promises has to hold (`check`).  A run is repeatable by what its line names.
 
+When a run failed and left, to the byte, what an earlier one left that failed with the same code, what
+comes after is not looked at again (in the table: "same").
+
     --errors E,...   EIO ENOSPC EMFILE EINTR EACCES ENOMEM (default: all)
     --modes M,...    once forever kill alloc (default: all)
-    --sample K       only about one of K numbers (seeded, --seed); 1 is all
+    --points P       only P runs in each mode, evenly spread over its errors and numbers
     --only N         only that number
     --budget S       stop after S seconds, each scenario having had its share
+    --table FILE     how many runs of what, added to that file (tab-separated)
     --keep           leave the folder of the first failure, and stop there
 """
-import argparse, glob, hashlib, os, random, shutil, subprocess, sys, tempfile, time
+import argparse, glob, hashlib, os, shutil, stat, subprocess, sys, tempfile, time
 
 CODES = {0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 130}
 # what an error can happen to; None is all kinds
@@ -25,7 +29,7 @@ KINDS = {
     'ENOSPC': 'open,write,sync,rename,link,mkdir,truncate',
     'EMFILE': 'open',
     'EINTR': 'open,read,write,connect,sync',
-    'EACCES': 'open,rename,link,unlink,mkdir,stat,list,attr,exec,connect',
+    'EACCES': 'open,rename,link,unlink,mkdir,stat,list,attr,exec,map,connect',
     'ENOMEM': 'map,fork,stat,open',
     'EAGAIN': 'fork',
 }
@@ -93,6 +97,9 @@ for i in 1 2; do s=${i}1111111-1111-4111-8111-111111111111; printf '{"type":"use
 "2026-11-20T10:00:00.000Z","message":{"role":"user","content":"How does it work?"}}\\n' $i "$PWD" $s >$d/$s.jsonl; done
 '''
 
+SERVICE = '''sh -c 'unset GIT_SK_NO_SERVICE; git-sk service start >/dev/null; git-sk backup; c=$?; git --no-optional-locks status >/dev/null
+git-sk service stop >/dev/null 2>&1 || { read p _ <$XDG_RUNTIME_DIR/safekeep/lock && kill -9 $p; } 2>/dev/null; exit $c' '''
+
 SCENARIOS = [
     Scenario('init', BASE, 'git-sk init', enabled=False),
     Scenario('uninit', SOME, 'git-sk uninit', keeps=True, enabled=None),
@@ -110,7 +117,7 @@ SCENARIOS = [
     Scenario('undo', SOME + 'git sk rollback latest --yes >/dev/null 2>&1; ', 'git-sk undo --yes', tree='either'),
     Scenario('prune', ON + '''for i in 1 2 3 4 5; do echo $i >v; git sk backup >/dev/null 2>&1; done
 printf '[retention]\\nkeep_last = 1\\nkeep_hourly = 0\\nkeep_daily = 0\\nkeep_weekly = 0\\nkeep_monthly = 0\\n'"max_per_day = 2\\n" >.git/sk/safekeep.ini
-''', 'git-sk prune', keeps=False),
+''', 'git-sk prune', keeps=False, finish='git sk prune; git sk verify'),
     Scenario('verify', SOME, 'git-sk verify'),
     Scenario('repair', LOST, 'git-sk verify --repair', keeps='names', codes=(14,),
              after='git sk verify --repair >/dev/null 2>&1 || test $? = 14; git sk verify',
@@ -152,21 +159,41 @@ test "$(cat ../host.ini)" = a=1'''),
              'git-sk conf restore x.ini', tree='either', plugin='config-backup',
              after='[ $CODE != 137 ] || git sk backup >/dev/null', # after it, what the dead left goes
              finish='git sk conf restore x.ini --at 2038-01-01 || git sk conf restore x.ini; test -s x.ini'),
+    Scenario('conf-edit', ON + 'echo a=1 >x.ini; git sk conf backup x.ini >/dev/null 2>&1; ',
+             "env GIT_EDITOR='sed -i s/1/2/' git-sk conf edit x.ini", tree='either', plugin='config-backup',
+             after='[ $CODE != 137 ] || git sk backup >/dev/null', finish='git sk conf check x.ini || test $? = 1'),
+    Scenario('flag-add', ON + "printf '[a]\\ntype = boolean\\ndefault = false\\n' >flags.ini; git add -A; ",
+             'git-sk flag add b --env B', tree='either', plugin='feature-flag',
+             after='[ $CODE != 137 ] || git sk flag set a true; [ $CODE != 137 ] || git sk flag set a false; test ! -e .flags.ini.sk-new',
+             finish='git sk flag get b || git sk flag add b; test "$(git sk flag get b)" = false; git sk flag remove b'),
+    Scenario('chat-export', CHAT + 'git sk chat sync >/dev/null 2>&1; ', 'git-sk chat export --all --output ../out.txt',
+             plugin='chat-export', finish='git sk chat export --all --output ../out2.txt; grep -q work ../out2.txt'),
     Scenario('chat-sync', CHAT, 'git-sk chat sync', plugin='chat-export',
              finish='git sk chat sync; test $(git sk chat list | wc -l) -ge 2'),
     Scenario('commit', SOME, 'git commit -qam third', git=True),
-    Scenario('checkout', SOME + 'git branch other HEAD~1; ', 'git stash -q', git=True, tree='git'),
+    Scenario('stash', SOME, 'git stash -q', git=True, tree='git'),
+    Scenario('checkout', SOME + 'git branch other HEAD~1; git commit -qam third; ', 'git checkout -q other', git=True,
+             tree='git'),
     Scenario('reset', SOME, 'git reset -q --hard', git=True, tree='git'),
+    # what only the branch had is kept: the commit is there although its branch is not
+    Scenario('branch', SOME + 'git checkout -qb lost; git commit -qam lost; git checkout -q main; ', 'git branch -qD lost',
+             git=True, tree='git'),
+    Scenario('run', SOME, "git-sk run -- sh -c 'echo z >z; rm src/f1'", tree='either'),
+    Scenario('revise-delete', SOME + 'git sk revise R >/dev/null 2>&1; ', 'git-sk revise --delete R', keeps=False),
+    # a service that starts, watches, saves, and ends; whatever hits it, the backup is made
+    Scenario('service', SOME, SERVICE, keeps=True, finish='git sk verify'),
 ]
 
 # too long for each run of the tests
-SELDOM = {'backup-big', 'verify', 'vault-add', 'vault-more', 'vault-fetch', 'health', 'flag', 'conf-backup',
-          'conf-restore', 'chat-sync'}
+SELDOM = {'backup-big', 'verify', 'vault-add', 'vault-more', 'vault-fetch', 'health', 'flag', 'flag-add', 'conf-backup',
+          'conf-restore', 'conf-edit', 'chat-sync', 'chat-export', 'list', 'diff', 'revise-delete', 'stash', 'branch',
+          'uninit', 'backup-more'}
 
 
 class Worker:
     def __init__(self, opts, scenario):
         self.o, self.s = opts, scenario
+        self.clean, self.seen, self.count_of = None, set(), None
         self.top = tempfile.mkdtemp(prefix='sk-fault.')
         self.template, self.w = self.top + '/template', self.top + '/w'
         e = {k: v for k, v in os.environ.items() if not k.startswith('GIT_') and not k.startswith('XDG_')}
@@ -182,14 +209,15 @@ class Worker:
         os.makedirs(self.w + '/home/.config')
         os.makedirs(self.w + '/run', mode=0o700)
         with open(self.w + '/home/.gitconfig', 'w') as f:
-            f.write('[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n')
+            f.write('[init]\n\tdefaultBranch = main\n\ttemplateDir =\n[gc]\n\tauto = 0\n')
         sh(scenario.prepare, self.w, e)
         os.rename(self.w, self.template)
         self.fresh()
         self.before = self.tree()
         self.index = self.read_index()
         self.refs = self.entries()
-        self.done = 0
+        self.oldest = self.refs and sorted(x for x in self.refs if x.startswith('refs/sk/backup/'))[:1]
+        self.done = self.same = 0
         r = self.run([])
         if r.returncode not in scenario.codes:
             raise RuntimeError('%s: does not even run alone: exit %d\n%s' %
@@ -197,8 +225,42 @@ class Worker:
         self.after, self.head_after = self.tree(), self.git_result()
 
     def fresh(self):
+        """The folder as it was prepared, made anew if the last run changed anything at all."""
+        if self.clean and self.marks() == self.clean:
+            return
         shutil.rmtree(self.w, ignore_errors=True)
         subprocess.run(['cp', '-a', self.template, self.w], check=True)
+        self.clean = self.marks()
+
+    def marks(self):
+        out = []
+        for d, dirs, files in os.walk(self.w):
+            for f in dirs + files + ['.']:
+                st = os.lstat(os.path.join(d, f))
+                out.append((d, f, st.st_ino, st.st_size, st.st_mode, st.st_mtime_ns, st.st_ctime_ns))
+        return out
+
+    def content(self):
+        """All that is there, as one number."""
+        h = hashlib.sha1()
+        for d, dirs, files in os.walk(self.w):
+            dirs.sort()
+            for f in sorted(dirs + files):
+                p = os.path.join(d, f)
+                st = os.lstat(p)
+                h.update(('%s %o ' % (p, st.st_mode)).encode(errors='surrogateescape'))
+                if stat.S_ISLNK(st.st_mode):
+                    h.update(os.readlink(p).encode(errors='surrogateescape'))
+                elif stat.S_ISREG(st.st_mode):
+                    with open(p, 'rb') as fd:
+                        h.update(fd.read())
+        return h.hexdigest()
+
+    def seen_before(self, r):
+        """Failed, and left what one that failed so had left, after which all was well."""
+        if r.returncode in self.s.codes or r.returncode == 137:
+            return None
+        return (r.returncode, self.content(), r.stderr if '$ERR' in self.s.after + self.s.finish else '')
 
     def path(self, *p):
         return os.path.join(self.w, 'r', *p)
@@ -211,9 +273,11 @@ class Worker:
         return subprocess.run(command, cwd=os.path.join(self.w, self.s.cwd), env=e, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=self.o.hang)
 
-    def report(self):
-        w = open(self.top + '/report').read().split('\n')[-2].split()
-        return int(w[1]), w[3]
+    def fired(self):
+        """Which kind of call was hit, and of what; or None."""
+        with open(self.top + '/report', errors='replace') as f:
+            words = f.read().split('\n')[-2].split(' ', 6)
+        return None if words[3] == '-' else words[3] + ' ' + words[6].replace(self.w + '/', '')
 
     def read_index(self):
         with open(self.path('.git/index'), 'rb') as f:
@@ -271,9 +335,10 @@ class Worker:
             raise Wrong('exit code %d without a word' % r.returncode)
 
     def locks(self):
-        """git's kind of lock: the file is the lock.  (Those in .git/sk are locked by flock.)"""
+        """git's kind of lock: the file is the lock.  (Those in .git/sk are locked by flock; of what
+        core/base/lockfile.h makes beside a lock git knows nothing.)"""
         return [p for p in glob.glob(self.path('.git/**/*.lock'), recursive=True)
-                if not p.startswith(self.path('.git/sk/'))]
+                if not p.startswith(self.path('.git/sk/')) and not p.endswith('.git-sk.lock')]
 
     def check_leftovers(self, killed):
         left = self.locks()
@@ -288,6 +353,15 @@ class Worker:
 
     def check(self, r, killed):
         self.check_exit(r, killed)
+        key = self.seen_before(r)
+        if key in self.seen:
+            self.same += 1
+            return
+        self.check_all(r, killed)
+        if key:
+            self.seen.add(key)
+
+    def check_all(self, r, killed):
         self.check_leftovers(killed)
         if self.s.git and self.s.tree == 'git' and not killed and self.git_result() != self.head_after:
             raise Wrong('git did something else')
@@ -300,9 +374,12 @@ class Worker:
         self.check_next(r, killed)
 
     def part_named(self, r, tree):
-        """Done in part (exit code 3), and all that was not done was named."""
+        """Done in part (exit code 3), and all that was not done was named, or a folder that it is in."""
         words = r.stderr.decode(errors='replace')
-        return r.returncode == 3 and all(path in words for path, _ in set(tree) ^ set(self.after))
+
+        def named(path):
+            return path in words or any('skipped %s:' % path[:i] in words for i, c in enumerate(path) if c == '/')
+        return r.returncode == 3 and all(named(path) for path, _ in set(tree) ^ set(self.after))
 
     def script(self, what, text, r):
         if not text:
@@ -334,8 +411,9 @@ class Worker:
             raise Wrong('the next backup failed: %d %s' % (n.returncode, n.stderr.decode(errors='replace')))
         tree = self.tree()
         if self.s.tree == 'either' and tree not in (self.before, self.after) and not self.part_named(r, tree):
-            raise Wrong('the working tree is neither as before nor as after:\n%s' %
-                        '\n'.join(repr(x) for x in sorted(set(tree) ^ set(self.after))))
+            raise Wrong('%d, and the working tree is neither as before nor as after:\n%s\n%s' %
+                        (r.returncode, '\n'.join(repr(x) for x in sorted(set(tree) ^ set(self.after))),
+                         r.stderr.decode(errors='replace')))
         got = self.git('rev-parse', 'refs/sk/backup/%s^{tree}' % n.stdout.decode().strip()).stdout.decode().strip()
         want = self.wanted_tree()
         if got != want:
@@ -350,94 +428,105 @@ class Worker:
         left = self.locks()
         if left and not killed:
             raise Wrong('left behind by the next command: ' + ' '.join(left))
+        if killed and self.oldest and self.s.keeps is True:
+            self.check_oldest()
+
+    def check_oldest(self):
+        """The oldest entry comes back byte for byte."""
+        id = self.oldest[0].rsplit('/', 1)[1]
+        n = subprocess.run(['git-sk', 'rollback', id, '--yes'], cwd=self.path(), env=self.env, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+        want = self.git('rev-parse', self.oldest[0] + '^{tree}').stdout.decode().strip()
+        if n.returncode or self.wanted_tree() != want:
+            raise Wrong('%s does not come back: %d %s' % (id, n.returncode, n.stderr.decode(errors='replace')))
 
     def once(self, what, args, env=None, killed=False):
         self.fresh()
+        hit = '?'
         try:
             try:
                 r = self.run(args, env)
             except subprocess.TimeoutExpired:
                 raise Wrong('hangs')
-            if args and '--nth' in args and self.report()[1] == '-':
-                return False  # it has fewer calls than that this time
-            self.check(r, killed)
+            hit = self.fired() if '--nth' in args else 'malloc'
+            if not hit:
+                return  # it has fewer calls than that this time
+            # a lock that the system does not let us remove stays, as that of a dead one
+            self.check(r, killed or hit.startswith('unlink '))
         except Wrong as e:
             self.o.failures += 1
-            print('not ok - %s %s: %s' % (self.s.name, what, e), flush=True)
+            print('not ok - %s %s (%s): %s' % (self.s.name, what, hit, e), flush=True)
             if self.o.keep:
                 print('kept: ' + self.top)
                 sys.exit(1)
         self.done += 1
-        return True
 
-    def numbers(self, n):
-        if self.o.only:
-            return [self.o.only]
-        if self.o.sample <= 1:
-            return range(1, n + 1)
-        return sorted(self.o.random.sample(range(1, n + 1), max(1, n // self.o.sample))) if n else []
-
-    def count(self, args):
-        self.fresh()
-        self.run(args)
-        return self.report()[0]
+    def counts(self):
+        """How many calls of each kind there are, and changes of the disk."""
+        if not self.count_of:
+            self.fresh()
+            self.run(['--report', self.top + '/report'])
+            words = open(self.top + '/report').read().split('\n')[-3].split()[1:]
+            self.count_of = {w.split('=')[0]: int(w.split('=')[1]) for w in words}
+        return self.count_of
 
     def late(self):
         return self.o.deadline and time.monotonic() > self.o.deadline
 
+    def chosen(self, points):
+        """Those of a mode's (error, number) that are to be tried: all, or evenly spread ones."""
+        if self.o.only:
+            return [p for p in points if p[1] == self.o.only]
+        k = self.o.points
+        if not k or k >= len(points):
+            return points
+        return [points[(2 * i + 1) * len(points) // (2 * k)] for i in range(k)]
+
     def errors(self, mode):
-        forever = ['--forever'] if mode == 'forever' else []
-        for error in self.o.errors:
-            if forever and error == 'EINTR':
-                continue  # to try again for ever is right
-            limit = ['--calls', KINDS[error]]
-            for n in self.numbers(self.count(limit)):
-                if self.late():
-                    return
-                self.once('%s %s %d' % (mode, error, n), limit + forever + ['--errno', error, '--nth', str(n)])
+        """EINTR for ever is left out: to try again for ever is right."""
+        number = self.counts()
+        points = [(error, n + 1) for error in self.o.errors if mode == 'once' or error != 'EINTR'
+                  for n in range(sum(number[kind] for kind in KINDS[error].split(',')))]
+        for error, n in self.chosen(points):
+            yield error, '%s %s %d' % (mode, error, n), ['--calls', KINDS[error], '--errno', error, '--nth', str(n)] + (
+                ['--forever'] if mode == 'forever' else []), None
 
     def kills(self):
-        for n in self.numbers(self.count(['--changes'])):
-            if self.late():
-                return
-            self.once('kill %d' % n, ['--changes', '--kill', '--nth', str(n)], killed=True)
+        for _, n in self.chosen([('', n + 1) for n in range(self.counts()['changes'])]):
+            yield 'kill', 'kill %d' % n, ['--changes', '--kill', '--nth', str(n)], None
 
     def allocations(self):
-        fired = self.top + '/fired'
-
-        def env(n):
-            return {'LD_PRELOAD': self.o.alloc, 'SK_FAIL_ALLOC': str(n), 'SK_FAIL_PROGRAMS': OURS,
-                    'SK_FAIL_FIRED': fired}
-
-        def has(n):
-            if os.path.exists(fired):
-                os.unlink(fired)
-            self.fresh()
-            self.run([], env(n))
-            return os.path.exists(fired)
-        low, high = 0, 1024
-        while has(high):
-            low, high = high, high * 2
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if has(middle) else (low, middle)
-        for n in self.numbers(low):
-            if self.late():
-                return
-            self.once('alloc %d' % n, [], env(n))
+        fired, counted = self.top + '/fired', self.top + '/allocations'
+        env = {'LD_PRELOAD': self.o.alloc, 'SK_FAIL_ALLOC': '0', 'SK_FAIL_PROGRAMS': OURS, 'SK_FAIL_FIRED': fired}
+        self.fresh()
+        self.run([], dict(env, SK_FAIL_COUNT=counted))
+        last = max([int(x) for x in open(counted)]) if os.path.exists(counted) else 0
+        for _, n in self.chosen([('', n + 1) for n in range(last)]):
+            yield 'malloc', 'alloc %d' % n, [], dict(env, SK_FAIL_ALLOC=str(n))
 
     def all(self):
         for mode in self.o.modes:
-            self.done = 0
-            if mode == 'kill':
-                self.kills()
-            elif mode == 'alloc':
-                if self.o.alloc:
-                    self.allocations()
-            else:
-                self.errors(mode)
-            print('# %-12s %-8s %d runs' % (self.s.name, mode, self.done), flush=True)
-            self.o.total += self.done
+            if mode == 'alloc' and not self.o.alloc:
+                continue
+            runs = self.kills() if mode == 'kill' else self.allocations() if mode == 'alloc' else self.errors(mode)
+            tried = {}
+            for kind, what, args, env in runs:
+                if self.late():
+                    print('# %s %s: no time for the rest' % (self.s.name, mode))
+                    break
+                done, same, failures = self.done, self.same, self.o.failures
+                self.once(what, args, env, killed=mode == 'kill')
+                t = tried.setdefault(kind, [0, 0, 0])
+                t[0] += self.done - done
+                t[1] += self.same - same
+                t[2] += self.o.failures - failures
+            for kind, t in tried.items():
+                self.o.total += t[0]
+                print('# %-12s %-8s %-7s %5d runs (%d the same as others), %d failures' %
+                      ((self.s.name, mode, kind) + tuple(t)), flush=True)
+                if self.o.table:
+                    with open(self.o.table, 'a') as f:
+                        f.write('%s\t%s\t%s\t%d\t%d\t%d\n' % ((self.s.name, mode, kind) + tuple(t)))
 
 
 def main():
@@ -449,8 +538,8 @@ def main():
     p.add_argument('--alloc')
     p.add_argument('--errors', default='EIO,ENOSPC,EMFILE,EINTR,EACCES,ENOMEM,EAGAIN')
     p.add_argument('--modes', default='once,forever,kill,alloc')
-    p.add_argument('--sample', type=int, default=1)
-    p.add_argument('--seed', type=int, default=1)
+    p.add_argument('--points', type=int, default=0)
+    p.add_argument('--table')
     p.add_argument('--only', type=int)
     p.add_argument('--budget', type=float, default=0)
     p.add_argument('--hang', type=float, default=60)
@@ -463,8 +552,10 @@ def main():
     if not o.bin or not o.inject:
         p.error('--bin and --inject are needed')
     o.errors, o.modes = o.errors.split(','), o.modes.split(',')
-    o.random, o.failures, o.total = random.Random(o.seed), 0, 0
+    o.failures, o.total = 0, 0
     o.bin, o.inject = os.path.abspath(o.bin), os.path.abspath(o.inject)
+    if not os.access(o.bin + '/git-sk', os.X_OK):
+        p.error('no git-sk in ' + o.bin)
     real = os.path.dirname(os.path.realpath(os.path.join(o.bin, 'git-sk')))
     found = glob.glob(real + '/plugins') + glob.glob(real + '/../lib/**/safekeep/plugins', recursive=True)
     o.plugins = os.path.realpath(found[0]) if found else ''

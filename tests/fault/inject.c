@@ -12,8 +12,8 @@
  *	--errno NAME      it fails with that error (EIO, ENOSPC...), without having been made
  *	--forever         and so do all later ones of its kind
  *	--kill            the command, with all that it started, is ended by SIGKILL before the call
- *	--report FILE     a line "calls COUNT fired KIND PROGRAM ERRNO-OR-kill" ("-" when it did not
- *	                  come to that)
+ *	--report FILE     a line "calls COUNT fired KIND PROGRAM ERRNO-OR-kill PATH-OR-FD" ("-" when
+ *it did not come to that); before it "kinds KIND=COUNT... changes=COUNT", of all calls
  *	--list            every counted call is written to FILE too: "N PID PROGRAM KIND PATH-OR-FD"
  *
  * Exit status: the command's, 128 + signal, 125 when tracing is not possible here.
@@ -38,6 +38,8 @@
 #include <unistd.h>
 
 #include <linux/ptrace.h>
+
+#include "list.h"
 
 #if !defined(__x86_64__)
 #error "inject knows the registers of x86-64 only"
@@ -162,25 +164,15 @@ static struct tracee *tracees;
 static size_t n_tracees;
 static const char *only;
 static bool wanted[KINDS], changes, forever, kill_it, list;
-static unsigned long nth, count;
+static unsigned long nth, count, of_kind[KINDS], of_changes;
 static int error_number, fired = -1;
-static char fired_program[64] = "-";
+static char fired_program[64] = "-", fired_at[PATH_MAX] = "-";
 static FILE *report;
 
 static void fail(const char *what)
 {
 	(void)fprintf(stderr, "inject: %s: %s\n", what, strerror(errno));
 	exit(125);
-}
-
-static bool in_list(const char *items, const char *item)
-{
-	size_t len = strlen(item);
-
-	for (const char *p = items; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-		if (strncmp(p, item, len) == 0 && (p[len] == ',' || p[len] == '\0'))
-			return true;
-	return false;
 }
 
 static void name_program(struct tracee *t)
@@ -279,11 +271,14 @@ static void child_text(pid_t pid, unsigned long address, char *out, size_t size)
 	out[strcspn(out, "\n")] = '\0';
 }
 
-static void note(const struct tracee *t, const struct call *c, const uint64_t *args)
+/* The path, or what the descriptor leads to; valid until the next call. */
+static const char *object_of(const struct tracee *t, const struct call *c, const uint64_t *args)
 {
-	char what[PATH_MAX] = "-", link[64];
+	static char what[PATH_MAX];
+	char link[64];
 	ssize_t n;
 
+	(void)snprintf(what, sizeof what, "-");
 	if (c->path >= 0) {
 		child_text(t->pid, args[c->path], what, sizeof what);
 	} else if (c->path == -1) {
@@ -291,8 +286,7 @@ static void note(const struct tracee *t, const struct call *c, const uint64_t *a
 		n = readlink(link, what, sizeof what - 1);
 		what[n > 0 ? n : 0] = '\0';
 	}
-	(void)fprintf(report, "%lu %d %s %s %s\n", count, (int)t->pid, t->program,
-	              kind_name[c->kind], what);
+	return what;
 }
 
 static bool changes_disk(const struct call *c, const uint64_t *args)
@@ -325,12 +319,12 @@ static const struct call *counted(const struct tracee *t, const struct ptrace_sy
 	for (size_t i = 0; i < sizeof calls / sizeof *calls && !c; i++)
 		if (calls[i].number == (long)info->entry.nr)
 			c = &calls[i];
-	if (!c || !wanted[c->kind] || (changes && !changes_disk(c, args)))
+	/* but for the messages and results of the command itself */
+	if (!c || (c->path == -1 && args[0] <= 2 && (c->kind == READ || c->kind == WRITE)))
 		return NULL;
-	/* the messages and results of the command itself */
-	if (c->path == -1 && args[0] <= 2 && (c->kind == READ || c->kind == WRITE))
-		return NULL;
-	return c;
+	of_kind[c->kind]++;
+	of_changes += changes_disk(c, args);
+	return wanted[c->kind] && (!changes || changes_disk(c, args)) ? c : NULL;
 }
 
 static void fail_call(struct tracee *t)
@@ -372,11 +366,16 @@ static void at_call(struct tracee *t)
 		return;
 	count++;
 	if (list)
-		note(t, c, (const uint64_t *)info.entry.args);
+		(void)fprintf(report, "%lu %d %s %s %s\n", count, (int)t->pid, t->program,
+		              kind_name[c->kind],
+		              object_of(t, c, (const uint64_t *)info.entry.args));
 	if (count != nth && !(forever && fired == (int)c->kind && count > nth))
 		return;
-	if (fired < 0)
+	if (fired < 0) {
 		(void)snprintf(fired_program, sizeof fired_program, "%s", t->program);
+		(void)snprintf(fired_at, sizeof fired_at, "%s",
+		               object_of(t, c, (const uint64_t *)info.entry.args));
+	}
 	fired = (int)c->kind;
 	if (kill_it)
 		kill_all();
@@ -515,11 +514,16 @@ int main(int argc, char **argv)
 
 	status = trace(start(argv + first));
 	if (report) {
-		(void)fprintf(report, "calls %lu fired %s %s %s\n", count,
+		(void)fprintf(report, "kinds");
+		for (int k = 0; k < KINDS; k++)
+			(void)fprintf(report, " %s=%lu", kind_name[k], of_kind[k]);
+		(void)fprintf(report, " changes=%lu\n", of_changes);
+		(void)fprintf(report, "calls %lu fired %s %s %s %s\n", count,
 		              fired < 0 ? "-" : kind_name[fired], fired_program,
 		              kill_it                         ? "kill"
 		              : strerrorname_np(error_number) ? strerrorname_np(error_number)
-		                                              : "-");
+		                                              : "-",
+		              fired_at);
 		if (fclose(report) != 0)
 			fail("report");
 	}
