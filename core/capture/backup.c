@@ -154,6 +154,9 @@ static int describe(const struct sk_repo *repo, const struct sk_backup_opts *opt
 		rc = set_number(e, "Sk-Changed", snap->changed);
 	if (!rc && skipped)
 		rc = set_number(e, "Sk-Skipped", skipped);
+	for (size_t i = 0; !rc && i < opts->n_more; i++)
+		if (*opts->more[i].value)
+			rc = sk_entry_set(e, opts->more[i].key, opts->more[i].value);
 	free(branch);
 	return rc;
 }

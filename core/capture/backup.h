@@ -17,6 +17,8 @@ struct sk_backup_opts {
 	const char *id;          /* revisions: sk_revision_id */
 	const char *trigger; /* "manual", "pre-commit", "post-checkout", "guard", "restore"... */
 	const char *command; /* Sk-Command; may be NULL */
+	const struct sk_trailer *more; /* further trailers; one without a value is left out */
+	size_t n_more;
 	const struct sk_strv *also;    /* ignored paths to take all the same */
 	const struct sk_strv *changed; /* see sk_scan_opts; only for who knows of every change */
 	bool always;                   /* a new entry even when nothing changed */

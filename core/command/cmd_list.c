@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sessions.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "command/command.h"
@@ -73,8 +74,17 @@ static int print(const struct sk_call *call, const struct sk_listing *list)
 	return sk_out_terminal() ? sk_listing_terminal(list) : sk_listing_plain(list);
 }
 
+/* Leaves those of one session of an agent. */
+static void leave_session(struct sk_listing *list, const char *session)
+{
+	for (size_t i = 0; session && i < list->entries.n; i++)
+		if (!sk_agent_in_session(list->entries.item[i], session))
+			list->shown[i] = false;
+}
+
 int sk_cmd_list(struct sk_call *call)
 {
+	const char *session = sk_call_value(call, "session");
 	struct sk_listing list = { 0 };
 	struct sk_strv paths = SK_STRV_INIT;
 	time_t since, until;
@@ -94,10 +104,13 @@ int sk_cmd_list(struct sk_call *call)
 	if (!rc) /* what is older than the newest `max` is not looked at, unless it could be shown
 	          */
 		rc = sk_listing_load(call->repo, kinds, sk_call_has(call, "all-worktrees"),
-		                     paths.n || until < (time_t)INT64_MAX ? SIZE_MAX : max, &list);
+		                     paths.n || session || until < (time_t)INT64_MAX ? SIZE_MAX
+		                                                                     : max,
+		                     &list);
 	if (!rc && paths.n)
 		rc = sk_listing_paths(call->repo, &paths, &list);
 	if (!rc) {
+		leave_session(&list, session);
 		sk_listing_limit(&list, since, until, max);
 		rc = print(call, &list);
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sessions.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "command/choose.h"
@@ -16,10 +17,15 @@
 /* The state that ID or --at names; *out stays NULL when neither is there. */
 static int target(const struct sk_call *call, struct sk_entry **out)
 {
-	const char *at = sk_call_value(call, "at");
+	const char *at = sk_call_value(call, "at"), *prompt = sk_call_value(call, "prompt");
+	const char *session = sk_call_value(call, "session");
 
 	if (at && call->n_arg)
 		return sk_error(SK_EUSAGE, "give either an ID or --at, not both");
+	if ((prompt || session) && (at || call->n_arg))
+		return sk_error(SK_EUSAGE, "--prompt and --session stand for an ID; give one only");
+	if (prompt || session)
+		return sk_before_intact(call->repo, session, prompt, out);
 	if (at)
 		return sk_at_intact(call->repo, at, out);
 	return call->n_arg ? sk_select_intact(call->repo, call->arg[0], out) : 0;
@@ -165,7 +171,8 @@ int sk_cmd_rollback(struct sk_call *call)
 	bool chosen, sure = sk_call_has(call, "yes") || sk_call_has(call, "dry-run");
 	int rc = sk_call_args(call, 0, 1);
 
-	chosen = call->n_arg || sk_call_has(call, "at");
+	chosen = call->n_arg || sk_call_has(call, "at") || sk_call_has(call, "prompt") ||
+	         sk_call_has(call, "session");
 	if (!rc && !isatty(0) && (!chosen || !sure))
 		rc = refused(call, chosen);
 	if (!rc)

@@ -93,7 +93,9 @@ static void add_others(const struct sk_entry *e, struct sk_buf *out)
 {
 	static const char *const known[] = { "Sk-Kind",     "Sk-Trigger", "Sk-Command", "Sk-Branch",
 		                             "Sk-Head",     "Sk-Files",   "Sk-Changed", "Sk-Bytes",
-		                             "Sk-Worktree", "Sk-Host",    "Sk-Name",    NULL };
+		                             "Sk-Worktree", "Sk-Host",    "Sk-Name",    "Sk-Agent",
+		                             "Sk-Session",  "Sk-Step",    "Sk-Prompt",  "Sk-Tool",
+		                             NULL };
 
 	for (size_t i = 0, any = 0; i < e->n_trailers; i++) {
 		size_t k = 0;
@@ -122,6 +124,9 @@ static int show_entry(const struct sk_repo *repo, const struct sk_entry *e)
 	add_field(&out, "Name:", sk_entry_get(e, "Sk-Name"));
 	add_field(&out, "Trigger:", sk_entry_get(e, "Sk-Trigger"));
 	add_field(&out, "Command:", sk_entry_get(e, "Sk-Command"));
+	add_field(&out, "Agent:", sk_entry_get(e, "Sk-Agent"));
+	add_field(&out, "Session:", sk_entry_get(e, "Sk-Session"));
+	add_field(&out, "Prompt:", sk_entry_get(e, "Sk-Prompt"));
 	add_field(&out, "Branch:", sk_entry_get(e, "Sk-Branch"));
 	add_field(&out, "Head:", sk_entry_get(e, "Sk-Head"));
 	add_field(&out, "Tree:", sk_oid_str(&e->tree));
@@ -302,7 +307,7 @@ int sk_cmd_show(struct sk_call *call)
 	if (!rc && asks)
 		rc = sk_choose(call->repo, NULL, &e);
 	else if (!rc)
-		rc = sk_entry_select(call->repo, call->arg[0], &e);
+		rc = sk_lookup_entry(call->repo, call->arg[0], &e);
 	if (!rc && !e)
 		rc = SK_ENO;
 	if (!rc && call->n_arg == 2)

@@ -138,6 +138,7 @@ int sk_cmd_run(struct sk_call *call);
 int sk_cmd_service(struct sk_call *call);
 int sk_cmd_health(struct sk_call *call);
 int sk_cmd_status(struct sk_call *call);
+int sk_cmd_agent(struct sk_call *call);
 int sk_cmd_impact(struct sk_call *call);
 int sk_cmd_check(struct sk_call *call);
 int sk_cmd_lint(struct sk_call *call);

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "agent/sessions.h"
 #include "base/error.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -89,6 +90,24 @@ static int add_ids(struct sk_complete *c)
 		                          c->repo->worktree_id, MAX_IDS, &list);
 	for (size_t i = 0; i < list.n && i < MAX_IDS && !rc; i++)
 		rc = add_entry(c, list.item[i]);
+	sk_entries_free(&list);
+	return rc;
+}
+
+/* The sessions of agents among the newest entries, each with the last that was said in it. */
+static int add_sessions(struct sk_complete *c)
+{
+	struct sk_agent_session *session = NULL;
+	struct sk_entries list = { 0 };
+	size_t n = 0;
+	int rc = sk_entry_list_newest(c->repo, SK_BACKUP, c->repo->worktree_id, 10 * MAX_IDS, &list);
+
+	if (!rc)
+		rc = sk_agent_sessions(&list, &session, &n);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = sk_complete_add(c, sk_entry_get(session[i].newest, "Sk-Session"),
+		                     session[i].said ? session[i].said->title : "");
+	free(session);
 	sk_entries_free(&list);
 	return rc;
 }
@@ -346,7 +365,7 @@ int sk_complete_place(struct sk_complete *c, const char *name)
 		return add_components(c);
 	if (strcmp(name, "NAME") == 0)
 		return add_names(c);
-	if (strcmp(name, "SESSION") == 0 && !sk_command_find(c->command->name))
-		return add_of_plugin(c);
+	if (strcmp(name, "SESSION") == 0)
+		return sk_command_find(c->command->name) ? add_sessions(c) : add_of_plugin(c);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/step.h"
 #include "base/error.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -119,6 +120,8 @@ int sk_hook_event(struct sk_repo *repo, const char *event, const char *index,
 
 	if (strcmp(event, "tips") == 0)
 		return sk_keep_record(repo, sk_now());
+	if (strcmp(event, "agent") == 0)
+		return sk_agent_step(repo, getenv("SK_HOOK_COMMAND") ?: "", changed);
 	rc = strcmp(event, "post-commit") == 0 ? 0 : on_event(repo, event, changed);
 	if (rc == SK_EREFUSED)
 		rc = SK_EIO; /* a backup that is refused does not stop git */

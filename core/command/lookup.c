@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/sessions.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -146,10 +147,44 @@ static int intact(int rc, struct sk_entry *e, struct sk_entry **out)
 	return 0;
 }
 
+int sk_before_intact(const struct sk_repo *repo, const char *session, const char *which,
+                     struct sk_entry **out)
+{
+	struct sk_entry *e = NULL;
+	int rc = sk_agent_before(repo, session, which, &e);
+
+	return intact(rc, e, out);
+}
+
+/* "@{prompt}", "@{prompt 3}", "@{prompt WORDS}": what comes after the word, NULL when it is another
+ * selector. */
+static const char *after_prompt(const char *selector, struct sk_buf *out)
+{
+	size_t len = strlen(selector);
+
+	if (strncmp(selector, "@{prompt", 8) != 0 || selector[len - 1] != '}' ||
+	    (selector[8] != ' ' && selector[8] != '}'))
+		return NULL;
+	for (selector += 8, len -= 9; len && *selector == ' '; len--)
+		selector++;
+	return sk_buf_add(out, selector, len) ? NULL : sk_buf_str(out);
+}
+
+int sk_lookup_entry(const struct sk_repo *repo, const char *selector, struct sk_entry **out)
+{
+	struct sk_buf text = SK_BUF_INIT;
+	const char *which = after_prompt(selector, &text);
+	int rc = which ? sk_agent_before(repo, NULL, *which ? which : NULL, out)
+	               : sk_entry_select(repo, selector, out);
+
+	sk_buf_free(&text);
+	return rc;
+}
+
 int sk_select_intact(const struct sk_repo *repo, const char *selector, struct sk_entry **out)
 {
 	struct sk_entry *e = NULL;
-	int rc = sk_entry_select(repo, selector, &e);
+	int rc = sk_lookup_entry(repo, selector, &e);
 
 	return intact(rc, e, out);
 }

@@ -20,8 +20,14 @@ int sk_lookup(const struct sk_repo *repo, const struct sk_entry *e, const char *
 int sk_lookup_state(const struct sk_repo *repo, const struct sk_entry *e, const char *path,
                     struct sk_oid *out);
 
+/* As sk_entry_select, and "@{prompt}", "@{prompt 3}", "@{prompt WORDS}": the state before what an
+ * agent was told (agent/sessions.h). */
+int sk_lookup_entry(const struct sk_repo *repo, const char *selector, struct sk_entry **out);
 /* Selects, and refuses an entry that is damaged (SK_EDAMAGED). */
 int sk_select_intact(const struct sk_repo *repo, const char *selector, struct sk_entry **out);
+/* The state before a prompt of an agent, as sk_agent_before finds it. */
+int sk_before_intact(const struct sk_repo *repo, const char *session, const char *which,
+                     struct sk_entry **out);
 int sk_at_intact(const struct sk_repo *repo, const char *when, struct sk_entry **out);
 
 #endif

@@ -107,6 +107,13 @@ json_t *sk_entry_json(const struct sk_repo *repo, const struct sk_entry *e, bool
 	o = sk_json_add(o, "bytes", number_json(e, "Sk-Bytes"));
 	o = sk_json_add(o, "skipped", skipped_json(repo, e));
 	o = sk_json_add(o, "new", json_boolean(is_new));
+	if (sk_entry_get(e, "Sk-Agent")) {
+		o = sk_json_add(o, "agent", sk_json_text(sk_entry_get(e, "Sk-Agent")));
+		o = sk_json_add(o, "session", sk_json_text(sk_entry_get(e, "Sk-Session")));
+		o = sk_json_add(o, "prompt", number_json(e, "Sk-Prompt"));
+		o = sk_json_add(o, "step", sk_json_text(sk_entry_get(e, "Sk-Step")));
+		o = sk_json_add(o, "tool", sk_json_text(sk_entry_get(e, "Sk-Tool")));
+	}
 	if (e->kind == SK_REVISION) {
 		const char *name = sk_entry_get(e, "Sk-Name");
 

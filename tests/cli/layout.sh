@@ -40,7 +40,7 @@ t_every_folder_introduces_itself() {
 # each room uses those before it, never those after
 t_rooms_depend_downwards() {
 	local room below="include" bad
-	for room in base repo store capture restore impact lint release service plugin health command; do
+	for room in base repo store capture restore impact lint release service plugin agent health command; do
 		below="$below|$room"
 		bad=$(cd "$SRC/core" && grep -nE '^#include "[a-z]+/' -r "$room" | grep -vE "#include \"($below|hooks)/") || bad=
 		eq "$bad" "" "upward #include"
