@@ -335,8 +335,8 @@ static void the_options_are_those_of_the_table(void **state)
 
 static void the_sections_are_the_usual_ones(void **state)
 {
-	static const char *const heads[] = { "NAME",    "SYNOPSIS",    "DESCRIPTION",
-		                             "OPTIONS", "EXIT STATUS", "SEE ALSO" };
+	static const char *const heads[] = { "NAME",        "SYNOPSIS", "DESCRIPTION", "OPTIONS",
+		                             "EXIT STATUS", "EXAMPLES", "SEE ALSO" };
 	struct sk_buf page = SK_BUF_INIT, line = SK_BUF_INIT;
 
 	(void)state;
