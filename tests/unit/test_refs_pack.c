@@ -334,13 +334,32 @@ static void past_damage(void **state)
 	assert_string_equal(selected("latest"), "R_20260810_1100");
 }
 
+/* Lines at the end that are no records: what stands before them is found all the same. */
+static void past_garbage(void **state)
+{
+	struct sk_oid oid;
+	char want[64];
+
+	(void)state;
+	enable();
+	for (int i = 0; i < 3; i++)
+		(void)snprintf(want, sizeof want, "%s", made(SK_BACKUP, NULL, NOON + i));
+	assert_int_equal(pack(), 3);
+	sh("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo ^nothing that git wrote, number $i; done "
+	   ">>w/.git/packed-refs");
+	assert_int_equal(sk_ref_read(repo, "refs/sk/backup/20260810T120002Z", &oid), 0);
+	assert_int_equal(sk_ref_read(repo, "refs/sk/backup/20260810T120000Z", &oid), 0);
+	assert_int_equal(sk_ref_read(repo, "refs/sk/backup/20260810T120003Z", &oid), SK_ENO);
+	assert_string_equal(latest(), want);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = { T(as_git_does), T(odd_ones_stay), T(odd_files_stay),
 		                            T(locks),       T(when_due),      T(in_both),
 		                            T(beside_git),  T(the_latest),    T(the_newest),
-		                            T(past_damage) };
+		                            T(past_damage), T(past_garbage) };
 
 	return cmocka_run_group_tests_name("refs_pack", tests, NULL, NULL);
 }
