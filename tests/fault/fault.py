@@ -18,6 +18,7 @@ comes after is not looked at again (in the table: "same").
     --only N         only that number
     --budget S       stop after S seconds, each scenario having had its share
     --table FILE     how many runs of what, added to that file (tab-separated)
+    --kill-git       kill before the changes that git makes for us, too
     --keep           leave the folder of the first failure, and stop there
 """
 import argparse, glob, hashlib, os, shutil, stat, subprocess, sys, tempfile, time
@@ -175,9 +176,6 @@ test "$(cat ../host.ini)" = a=1'''),
     Scenario('checkout', SOME + 'git branch other HEAD~1; git commit -qam third; ', 'git checkout -q other', git=True,
              tree='git'),
     Scenario('reset', SOME, 'git reset -q --hard', git=True, tree='git'),
-    # what only the branch had is kept: the commit is there although its branch is not
-    Scenario('branch', SOME + 'git checkout -qb lost; git commit -qam lost; git checkout -q main; ', 'git branch -qD lost',
-             git=True, tree='git'),
     Scenario('run', SOME, "git-sk run -- sh -c 'echo z >z; rm src/f1'", tree='either'),
     Scenario('revise-delete', SOME + 'git sk revise R >/dev/null 2>&1; ', 'git-sk revise --delete R', keeps=False),
     # a service that starts, watches, saves, and ends; whatever hits it, the backup is made
@@ -186,14 +184,13 @@ test "$(cat ../host.ini)" = a=1'''),
 
 # too long for each run of the tests
 SELDOM = {'backup-big', 'verify', 'vault-add', 'vault-more', 'vault-fetch', 'health', 'flag', 'flag-add', 'conf-backup',
-          'conf-restore', 'conf-edit', 'chat-sync', 'chat-export', 'list', 'diff', 'revise-delete', 'stash', 'branch',
-          'uninit', 'backup-more'}
+          'conf-restore', 'conf-edit', 'chat-sync', 'chat-export', 'list', 'diff', 'revise-delete', 'stash', 'uninit', 'backup-more'}
 
 
 class Worker:
     def __init__(self, opts, scenario):
         self.o, self.s = opts, scenario
-        self.clean, self.seen, self.count_of = None, set(), None
+        self.clean, self.seen, self.count_of = None, set(), {}
         self.top = tempfile.mkdtemp(prefix='sk-fault.')
         self.template, self.w = self.top + '/template', self.top + '/w'
         e = {k: v for k, v in os.environ.items() if not k.startswith('GIT_') and not k.startswith('XDG_')}
@@ -269,7 +266,8 @@ class Worker:
         e = dict(self.env, **(env or {}))
         command = ['sh', '-c', 'exec ' + self.s.command]
         if args:
-            command = [self.o.inject, '--only', OURS, '--report', self.top + '/report'] + args + ['--'] + command
+            programs = OURS + (',git' if '--changes' in args and self.o.kill_git and not self.s.git else '')
+            command = [self.o.inject, '--only', programs, '--report', self.top + '/report'] + args + ['--'] + command
         return subprocess.run(command, cwd=os.path.join(self.w, self.s.cwd), env=e, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=self.o.hang)
 
@@ -461,14 +459,14 @@ class Worker:
                 sys.exit(1)
         self.done += 1
 
-    def counts(self):
+    def counts(self, args):
         """How many calls of each kind there are, and changes of the disk."""
-        if not self.count_of:
+        if not self.count_of.get(args):
             self.fresh()
-            self.run(['--report', self.top + '/report'])
+            self.run(list(args))
             words = open(self.top + '/report').read().split('\n')[-3].split()[1:]
-            self.count_of = {w.split('=')[0]: int(w.split('=')[1]) for w in words}
-        return self.count_of
+            self.count_of[args] = {w.split('=')[0]: int(w.split('=')[1]) for w in words}
+        return self.count_of[args]
 
     def late(self):
         return self.o.deadline and time.monotonic() > self.o.deadline
@@ -484,7 +482,7 @@ class Worker:
 
     def errors(self, mode):
         """EINTR for ever is left out: to try again for ever is right."""
-        number = self.counts()
+        number = self.counts(('--calls', ','.join(KINDS.values())))
         points = [(error, n + 1) for error in self.o.errors if mode == 'once' or error != 'EINTR'
                   for n in range(sum(number[kind] for kind in KINDS[error].split(',')))]
         for error, n in self.chosen(points):
@@ -492,7 +490,7 @@ class Worker:
                 ['--forever'] if mode == 'forever' else []), None
 
     def kills(self):
-        for _, n in self.chosen([('', n + 1) for n in range(self.counts()['changes'])]):
+        for _, n in self.chosen([('', n + 1) for n in range(self.counts(('--changes',))['changes'])]):
             yield 'kill', 'kill %d' % n, ['--changes', '--kill', '--nth', str(n)], None
 
     def allocations(self):
@@ -543,6 +541,7 @@ def main():
     p.add_argument('--only', type=int)
     p.add_argument('--budget', type=float, default=0)
     p.add_argument('--hang', type=float, default=60)
+    p.add_argument('--kill-git', action='store_true')
     p.add_argument('--keep', action='store_true')
     p.add_argument('scenario', nargs='*')
     o = p.parse_args()
