@@ -925,4 +925,24 @@ t_ten_thousand_sessions() {
 	eq "$(field read)" 0
 }
 
+t_conversations_stand_in_the_timeline() {
+	begin
+	{
+		said $S1 "2026-11-20T09:23:45.000Z" user u1 "" "Please add a login"
+		said $S1 "2026-11-20T09:25:10.000Z" assistant u2 u1 "Done."
+	} >"$CLAUDE/$S1.jsonl"
+	git sk chat sync -q
+	code 0 git sk log --graph && has "$W.out" "> " || die "no conversation"
+	grep -q '2026-11-20 09:23:45  conversation   11111111-1  *Please add a login (claude.*, 2 messages, to 09:25)' "$W.out"
+	code 0 git sk log --json --until "2026-11-21"
+	python3 -c '
+import json, sys
+e, = [x for x in json.load(open(sys.argv[1]))["events"] if x["type"] == "conversation"]
+assert e["messages"] == 2 and e["branch"] == "main" and e["id"] == sys.argv[2] and e["ended"] == "2026-11-20T09:25:10Z", e' "$W.out" $S1
+	code 0 git sk log --branch other && hasnt "$W.out" conversation
+	# without the plugin there are none, and that is nothing to speak of
+	printf '[plugins]\nenable =\n' >"$W/config/safekeep/safekeep.ini"
+	code 0 git sk log && hasnt "$W.out" conversation && [ ! -s "$W.err" ]
+}
+
 run_tests
