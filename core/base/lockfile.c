@@ -268,8 +268,8 @@ bool sk_lockfile_drop_dead(int dirfd, const char *file)
 		dead = clear(dirfd, fd, lock, ours, &st);
 	if (fd >= 0)
 		(void)close(fd);
-	if (lock && !dead)
-		dead = drop_older_than_boot(dirfd, lock);
+	if (lock && drop_older_than_boot(dirfd, lock))
+		dead = true;
 	free(lock);
 	free(ours);
 	return dead;

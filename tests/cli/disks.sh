@@ -26,9 +26,9 @@ work() {
 		cd r
 		git config gc.auto 0
 		git sk init -q >/dev/null 2>&1
-		seq 2000 >big.txt && git sk backup -q >/dev/null
+		seq 20000 >big.txt && git sk backup -q >/dev/null
 		echo staged >s && git add s && rm a.txt && mkdir new && echo n >new/n && git sk backup -q >/dev/null
-		echo later >src/b.txt && git sk backup -q >/dev/null
+		echo later >src/b.txt && rm big.txt && git sk backup -q >/dev/null
 		git for-each-ref --format='%(refname) %(objectname)' refs/sk/backup >"$W/wanted"
 	)
 	state r >"$W/as_it_was"
@@ -81,8 +81,9 @@ fill_to() { # FREE kilobytes stay
 	free=$(df --output=avail -k . | tail -n 1)
 	[ "$free" -le "$1" ] || head -c $(((free - $1) * 1024)) /dev/zero >filler 2>/dev/null || true
 }
-full_disk() { # COMMAND...
-	local i free before
+full_disk() { # ROOM COMMAND...: up to ROOM kB are free
+	local i free room=$1
+	shift
 	mkdir disk && mount -t tmpfs -o size=4m none disk && cd disk
 	work
 	tar cf ../start.tar .
@@ -91,7 +92,7 @@ full_disk() { # COMMAND...
 		find . -mindepth 1 -delete && tar xf ../start.tar
 		echo "change $i" >>r/src/b.txt && head -c $((RANDOM % 30000)) /dev/urandom >r/random
 		state r >"$W/before"
-		free=$((RANDOM % 60))
+		free=$((RANDOM % room))
 		[ $((i % 4)) != 1 ] || free=0
 		fill_to $free
 		try "$@"
@@ -109,10 +110,10 @@ full_disk() { # COMMAND...
 		works
 	done
 }
-t_full_backup() { own_mounts && inside full_disk git sk backup; }
-t_full_rollback() { own_mounts && inside full_disk git sk rollback @{2} --yes; }
-t_full_restore() { own_mounts && inside full_disk git sk restore @{2} -- .; }
-t_full_revise() { own_mounts && inside full_disk git sk revise "A name"; }
+t_full_backup() { own_mounts && inside full_disk 60 git sk backup; }
+t_full_rollback() { own_mounts && inside full_disk 240 git sk rollback @{2} --yes; }
+t_full_restore() { own_mounts && inside full_disk 240 git sk restore @{2} -- .; }
+t_full_revise() { own_mounts && inside full_disk 60 git sk revise "A name"; }
 t_full_purge() {
 	[ -n "${SK_LONG:-}" ] || skip "SK_LONG=1"
 	own_mounts && inside full_purge

@@ -275,7 +275,7 @@ class Disk:
         return node.at(pieces, (data, mode))
 
     def build(self, kept, p, journal, how):
-        """{path: (kind, mode, bytes)}; `how` is a function of a node."""
+        """{path: (kind, mode, bytes[, node: the same for all names of a file])}; `how` is a function of a node."""
         names = dict(self.start)
         for i in sorted(kept):
             for s, node in self.events[i][1] or ():
@@ -301,9 +301,9 @@ class Disk:
                         if any(op[0] < p for op in node.ops):
                             kind, rng = how(node)
                             data, mode = self.bytes_of(node, p, journal, kind, rng)
-                            known[node] = ('file', mode, bytes(data))
+                            known[node] = ('file', mode, bytes(data), node)
                         else:
-                            known[node] = ('file', node.mode, node.data)
+                            known[node] = ('file', node.mode, node.data, node)
                     out[full] = known[node]
         return out
 
@@ -351,10 +351,14 @@ class Disk:
 
 def put(files, top):
     """A state as files."""
+    names = {}
     for path in sorted(files):
-        kind, mode, data = files[path]
+        kind, mode, data = files[path][:3]
         full = os.path.join(top, path)
-        if kind == 'folder':
+        first = names.setdefault(files[path][3] if kind == 'file' else path, full)
+        if first != full:
+            os.link(first, full)
+        elif kind == 'folder':
             os.mkdir(full, 0o700)
         elif kind == 'link':
             os.symlink(os.fsdecode(data), full)
