@@ -122,7 +122,7 @@ static int escape_key(void)
 		number = c >= '0' && c <= '9' && number < 100 ? number * 10 + c - '0' : 100;
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (keys[i].number == number && keys[i].last == c)
-			return keys[i].key;
+			return (int)keys[i].key;
 	return c < 0 ? c : KEY_NONE;
 }
 
