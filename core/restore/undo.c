@@ -32,9 +32,13 @@ void sk_undo_clear(struct sk_undo *undo)
 
 static const char *field(const struct sk_buf *data, size_t *at)
 {
-	const char *text = data->ptr + *at, *nul;
+	const char *text, *nul;
 
-	if (*at >= data->len || !(nul = memchr(text, '\0', data->len - *at)))
+	if (*at >= data->len)
+		return NULL;
+	text = data->ptr + *at;
+	nul = memchr(text, '\0', data->len - *at);
+	if (!nul)
 		return NULL;
 	*at = (size_t)(nul - data->ptr) + 1;
 	return text;
