@@ -287,7 +287,8 @@ static int settle(struct sk_worker *w, const struct sk_task *t, struct sk_node *
 {
 	const char *path = w->list->path.ptr;
 	const struct sk_oid *known;
-	bool have = true;
+	bool have = true, large;
+	size_t lo = 0, hi = 0;
 	int rc = 0;
 
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) {
@@ -298,7 +299,14 @@ static int settle(struct sk_worker *w, const struct sk_task *t, struct sk_node *
 		rc = sk_skip(w, path, "git cannot store a link of this name", true);
 		return rc ? rc : SK_ENO;
 	}
-	if (too_large(w->scan, g, st, path)) {
+	large = too_large(w->scan, g, st, path);
+	if (large && t->lazy) { /* the index was not asked yet */
+		rc = sk_partial_tracked(w, t, path, &lo, &hi);
+		large = lo >= hi;
+	}
+	if (rc)
+		return rc;
+	if (large) {
 		rc = sk_skip(w, path, "larger than backup.max_file_size", false);
 		return rc ? rc : SK_ENO;
 	}
