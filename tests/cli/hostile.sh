@@ -188,6 +188,14 @@ t_rules_too_large_to_be_believed() {
 	in_newest >"$W/names" && has "$W/names" sub/hidden && has "$W/names" sub/seen && has "$W/names" sub/.gitignore
 }
 
+t_a_large_file_that_comes_under_git() { # was passed over before; whatever git has is saved
+	begin
+	printf '[backup]\nmax_file_size = 1K\n' >.git/sk/safekeep.ini
+	head -c 5000 /dev/zero >big && code 0 git sk backup && in_newest >"$W/names" && hasnt "$W/names" big
+	git add big && git commit -qm big && echo m >>a.txt && code 0 git sk backup && in_newest >"$W/names" && has "$W/names" big
+	echo more >>big && code 0 git sk backup && eq "$(git cat-file -s "refs/sk/backup/$(newest):big")" 5005
+}
+
 t_files_of_100_megabytes() {
 	[ -n "$LONG" ] || skip "SK_LONG=1"
 	begin
@@ -202,7 +210,7 @@ t_files_of_100_megabytes() {
 	PY
 	echo new >new
 	for c in backup status impact lint list "prune --dry-run" health "diff --stat" "rollback --yes @{1}" "undo --yes"; do among "0 1" git sk $c; done
-	in_newest >"$W/names" && has "$W/names" new
+	among 0 git sk backup && in_newest >"$W/names" && has "$W/names" new
 	git add .gitattributes && far git commit -qF ../message && far git tag -a -F ../message big
 	echo more >>a.txt
 	for c in backup list "show latest" "run -- true" "release --dry-run" "log -n 3" verify; do among "0 1" git sk $c; done
