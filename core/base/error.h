@@ -42,8 +42,8 @@ int sk_error_oom(void);
 const char *sk_error_message(void);
 void sk_error_clear(void);
 
-/* Prints "git sk: ..." on stderr, whatever -q says.  Here and in the two below, what a terminal must
- * not be given comes out escaped; lines stay lines. */
+/* Prints "git sk: ..." on stderr, whatever -q says.  Here and in the two below, what a terminal
+ * must not be given comes out escaped; lines stay lines. */
 void sk_say(const char *fmt, ...) SK_PRINTF(1, 2);
 /* Prints "git sk: warning: ..." on stderr, unless warnings are silenced (-q). */
 void sk_warn(const char *fmt, ...) SK_PRINTF(1, 2);

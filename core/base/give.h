@@ -11,10 +11,10 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* From now on what is made with the functions below in `root` (absolute, links resolved) or anywhere
- * beneath it gets the permission bits that git gives there: `perm` is core.sharedRepository as
- * git's setup.c has it, SK_SHARE_GROUP, SK_SHARE_ALL, minus the octal bits (-0640), or 0 for the
- * umask alone.  SK_EIO when out of memory. */
+/* From now on what is made with the functions below in `root` (absolute, links resolved) or
+ * anywhere beneath it gets the permission bits that git gives there: `perm` is
+ * core.sharedRepository as git's setup.c has it, SK_SHARE_GROUP, SK_SHARE_ALL, minus the octal bits
+ * (-0640), or 0 for the umask alone.  SK_EIO when out of memory. */
 #define SK_SHARE_GROUP 0660
 #define SK_SHARE_ALL 0664
 int sk_share_below(const char *root, int perm);

@@ -18,7 +18,8 @@ struct sk_html_page {
 };
 
 struct sk_html_place {
-	const char *mark; /* "@DATA@": its first place before the script, behind the mark before it */
+	const char
+	        *mark; /* "@DATA@": its first place before the script, behind the mark before it */
 	const struct sk_buf *with;
 };
 
@@ -29,7 +30,8 @@ int sk_html_add_attribute(const struct sk_buf *text, struct sk_buf *out);
 /* What the policy must name ("'sha256-...'"): base64 of the SHA-256 of all between the script's
  * tags.  SK_EIO: the page has no script. */
 int sk_html_add_hash(const struct sk_html_page *page, struct sk_buf *out);
-/* Adds the page with its places filled, in the order in which they come.  SK_EIO: one is missing. */
+/* Adds the page with its places filled, in the order in which they come.  SK_EIO: one is missing.
+ */
 int sk_html_fill(const struct sk_html_page *page, const struct sk_html_place *place, size_t n,
                  struct sk_buf *out);
 

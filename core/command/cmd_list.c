@@ -103,10 +103,9 @@ int sk_cmd_list(struct sk_call *call)
 		rc = sk_call_paths(call, &paths);
 	if (!rc) /* what is older than the newest `max` is not looked at, unless it could be shown
 	          */
-		rc = sk_listing_load(call->repo, kinds, sk_call_has(call, "all-worktrees"),
-		                     paths.n || session || until < (time_t)INT64_MAX ? SIZE_MAX
-		                                                                     : max,
-		                     &list);
+		rc = sk_listing_load(
+		        call->repo, kinds, sk_call_has(call, "all-worktrees"),
+		        paths.n || session || until < (time_t)INT64_MAX ? SIZE_MAX : max, &list);
 	if (!rc && paths.n)
 		rc = sk_listing_paths(call->repo, &paths, &list);
 	if (!rc) {

@@ -100,7 +100,8 @@ static int add_sessions(struct sk_complete *c)
 	struct sk_agent_session *session = NULL;
 	struct sk_entries list = { 0 };
 	size_t n = 0;
-	int rc = sk_entry_list_newest(c->repo, SK_BACKUP, c->repo->worktree_id, 10 * MAX_IDS, &list);
+	int rc =
+	        sk_entry_list_newest(c->repo, SK_BACKUP, c->repo->worktree_id, 10 * MAX_IDS, &list);
 
 	if (!rc)
 		rc = sk_agent_sessions(&list, &session, &n);

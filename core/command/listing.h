@@ -8,8 +8,7 @@
 #include "store/retention.h"
 
 /* What is shown of the reasons to keep one: nearly all are recent or among the last. */
-#define SK_TIERS                                                                                   \
-	((unsigned)(SK_KEEP_HOURLY | SK_KEEP_DAILY | SK_KEEP_WEEKLY | SK_KEEP_MONTHLY))
+#define SK_TIERS ((unsigned)(SK_KEEP_HOURLY | SK_KEEP_DAILY | SK_KEEP_WEEKLY | SK_KEEP_MONTHLY))
 
 struct sk_listing {
 	struct sk_entries entries; /* all of the kinds asked for, newest first */

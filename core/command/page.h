@@ -1,5 +1,5 @@
-/* page.h - the page of `git sk report`: what happened, what it took, whether all is well, as one file
- * for a browser. */
+/* page.h - the page of `git sk report`: what happened, what it took, whether all is well, as one
+ * file for a browser. */
 #ifndef SK_COMMAND_PAGE_H
 #define SK_COMMAND_PAGE_H
 

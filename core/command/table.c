@@ -113,12 +113,14 @@ const struct sk_command sk_commands[] = {
 	          { 0, "branch", "BRANCH", "the new branch for it (recovered/NAME)" }) },
 	{ "rollback", sk_cmd_rollback, SK_NEEDS_SAVED, SK_TAKES_JSON,
 	  "bring everything back; without ID: choose from a list",
-	  USAGE("[ID|--at TIME] [--prompt PROMPT] [--session SESSION] [--yes] [--dry-run] [--staged] "
+	  USAGE("[ID|--at TIME] [--prompt PROMPT] [--session SESSION] [--yes] [--dry-run] "
+	        "[--staged] "
 	        "[--head]"),
 	  OPTIONS(OPT_AT,
 	          { 0, "prompt", "PROMPT",
 	            "the state before what an agent was told: its number, or words of it" },
-	          { 0, "session", "SESSION", "in that session of an agent; alone: before all of it" },
+	          { 0, "session", "SESSION",
+	            "in that session of an agent; alone: before all of it" },
 	          OPT_YES, OPT_DRY, OPT_STAGED,
 	          { 0, "head", NULL, "HEAD and the branch it was on too" }) },
 	{ "undo", sk_cmd_undo, SK_NEEDS_SAVED, SK_TAKES_JSON,

@@ -24,8 +24,8 @@ struct sk_packer;
 
 int sk_packer_new(const struct sk_repo *repo, struct sk_packer **out);
 
-/* The pack is to go to OBJECTS/pack, which need not be there, instead of the repository's own; to be
- * called before anything is added. */
+/* The pack is to go to OBJECTS/pack, which need not be there, instead of the repository's own; to
+ * be called before anything is added. */
 int sk_packer_aside(struct sk_packer *p, const char *objects);
 /* From now on nothing is taken for stored because the repository has it: a `git gc` under way may
  * have looked at the refs already, and deletes what they did not reach then, after the recheck.

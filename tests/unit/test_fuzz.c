@@ -19,7 +19,8 @@ typedef int fuzz_fn(const uint8_t *data, size_t size);
 	X(config)                                                                                  \
 	X(conf)                                                                                    \
 	X(coverage)                                                                                \
-	X(entry) X(extract) X(flags) X(ignore) X(index) X(journal) X(migration) X(refs) X(resolve) \
+	X(entry)                                                                                   \
+	X(extract) X(flags) X(ignore) X(index) X(journal) X(migration) X(refs) X(resolve)          \
 	        X(service) X(state) X(text)
 #define DECLARE(name) fuzz_fn fuzz_##name;
 FUZZERS(DECLARE)

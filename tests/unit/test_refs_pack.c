@@ -338,7 +338,7 @@ static void past_damage(void **state)
 static void past_garbage(void **state)
 {
 	struct sk_oid oid;
-	char want[64];
+	char want[256];
 
 	(void)state;
 	enable();
