@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "command/choose.h"
 #include "command/command.h"
 #include "command/commits.h"
+#include "command/listing.h"
 #include "command/lookup.h"
 #include "command/print.h"
 #include "command/report.h"
@@ -58,6 +60,94 @@ static int can_choose(const struct sk_call *call)
 	                                               "an ID or --at");
 }
 
+/* Whether there is nothing to do for these paths: they are as in that entry, or in neither. */
+static int is_as_now(struct sk_repo *repo, const struct sk_restore_opts *given,
+                     const struct sk_entry *e, bool *out)
+{
+	struct sk_restore_opts opts = *given;
+	struct sk_restore_result plan = { 0 };
+	int rc;
+
+	opts.target = e;
+	opts.dry_run = true;
+	rc = sk_restore(repo, &opts, &plan);
+	*out = rc == SK_ENO || (rc == 0 && !plan.n_changes);
+	sk_restore_result_clear(&plan);
+	return rc == SK_ENO || rc == SK_EPARTIAL ? 0 : rc;
+}
+
+/* What an entry holds at the paths, as one id; *any: there is something. */
+static int held(const struct sk_repo *repo, const struct sk_strv *paths, const struct sk_entry *e,
+                struct sk_oid *out, bool *any)
+{
+	struct sk_hash hash;
+	struct sk_oid one;
+	int rc = 0;
+
+	*any = false;
+	sk_hash_init(&hash);
+	for (size_t i = 0; i < paths->n && !rc; i++) {
+		rc = sk_lookup_state(repo, e, paths->item[i], &one);
+		if (rc)
+			break;
+		*any |= !sk_oid_is_zero(&one);
+		sk_hash_update(&hash, &one, sizeof one);
+	}
+	sk_hash_final(&hash, out);
+	return rc;
+}
+
+/* The newest entry before `latest` that has something else at the paths; *out stays as it is when
+ * there is none. */
+static int find_other(const struct sk_repo *repo, const struct sk_strv *paths,
+                      const struct sk_entry *latest, struct sk_entry **out)
+{
+	struct sk_listing list = { 0 };
+	struct sk_oid now, then;
+	const char *id = NULL;
+	bool any;
+	int rc = held(repo, paths, latest, &now, &any);
+
+	if (!rc)
+		rc = sk_listing_load(repo, SK_BACKUP | SK_REVISION, false, SIZE_MAX, &list);
+	for (size_t i = 0; i < list.entries.n && !rc && !id; i++) {
+		const struct sk_entry *e = list.entries.item[i];
+
+		if (e->damaged || held(repo, paths, e, &then, &any))
+			continue; /* the next one may be whole */
+		if (any && !sk_oid_eq(&then, &now))
+			id = e->id;
+	}
+	if (!rc && id)
+		rc = sk_select_intact(repo, id, out);
+	sk_listing_free(&list);
+	return rc;
+}
+
+/* Without an ID: the newest one in which the paths are other than now.  What was lost may be so in
+ * the newest already, as the service saves every change. */
+static int newest_other(struct sk_call *call, const struct sk_restore_opts *opts,
+                        struct sk_entry **out)
+{
+	struct sk_entry *latest = NULL, *other = NULL;
+	bool same = false;
+	int rc = sk_select_intact(call->repo, "latest", &latest);
+
+	if (!rc && !opts->staged)
+		rc = is_as_now(call->repo, opts, latest, &same);
+	if (!rc && same)
+		rc = find_other(call->repo, opts->paths, latest, &other);
+	if (!rc && other)
+		sk_note("newer backups have it as it is now");
+	if (rc || other)
+		sk_entry_free(latest);
+	if (!rc) {
+		sk_error_clear();
+		*out = other ? other : latest;
+	}
+	return rc;
+}
+
 int sk_cmd_restore(struct sk_call *call)
 {
 	struct sk_restore_opts opts = { .operation = "restore" };
@@ -82,16 +172,16 @@ int sk_cmd_restore(struct sk_call *call)
 		rc = sk_call_paths(call, &paths);
 	if (!rc && !e && sk_call_has(call, "interactive"))
 		rc = choose(call, &paths, &e);
+	opts.paths = &paths;
+	opts.staged = sk_call_has(call, "staged");
 	if (!rc && !e)
-		rc = sk_select_intact(call->repo, "latest", &e);
+		rc = newest_other(call, &opts, &e);
 	if (!rc)
 		rc = sk_call_line(call, &line);
 	if (rc)
 		goto out;
 	opts.target = e;
-	opts.paths = &paths;
 	opts.dry_run = sk_call_has(call, "dry-run");
-	opts.staged = sk_call_has(call, "staged");
 	opts.command = line.ptr;
 	rc = sk_restore(call->repo, &opts, &r);
 	if (!rc || rc == SK_EPARTIAL)

@@ -31,6 +31,24 @@ there_and_back() {
 	clean
 }
 
+t_what_was_lost_before_the_newest() { # as when the service has saved the loss
+	start
+	echo precious >>src/b.txt && back && rm src/b.txt && back && echo other >a.txt && back
+	code 0 git sk restore -- src/b.txt && has "$W.err" 'newer backups have it as it is now'
+	eq "$(tail -n 1 src/b.txt)" precious && eq "$(cat a.txt)" other
+	# a folder, and a file that was overwritten
+	back && rm -rf src && back && code 0 git sk restore --dry-run -- src && [ ! -e src ]
+	code 0 git sk restore -- src && eq "$(tail -n 1 src/b.txt)" precious && [ -e src/lib/c.txt ]
+	back && : >src/b.txt && back && code 0 git sk restore -- src/b.txt && eq "$(tail -n 1 src/b.txt)" precious
+	# what is not saved yet is other than the newest: that is it
+	back && echo unsaved >src/b.txt && code 0 git sk restore -- src/b.txt && eq "$(tail -n 1 src/b.txt)" precious
+	hasnt "$W.err" 'newer backups'
+	# never there, or never other
+	code 1 git sk restore -- none && has "$W.err" 'neither in'
+	code 0 git sk restore -- src/lib/c.txt && eq "$(cat src/lib/c.txt)" three
+	code 0 git sk restore latest -- a.txt
+}
+
 t_matrix() {
 	start
 	mkdir -p d/e empty/in 'sp ace' && chmod 700 empty
