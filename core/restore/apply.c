@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/term.h"
@@ -24,6 +25,7 @@ struct apply {
 	bool few;
 	struct sk_safe at, base; /* folders of the paths, and of the temporaries */
 	bool root;               /* we may give files to their owners */
+	bool unreached;          /* the folder of a temporary is not where it was */
 	struct stat top;
 };
 
@@ -112,9 +114,12 @@ static void sweep_in(struct apply *a, const struct sk_item *item, int fd)
 	struct sk_buf path = SK_BUF_INIT;
 
 	temporary_name(a, item, name);
-	if ((fd >= 0 && unlinkat(fd, name, 0) == 0) || errno == ENOENT || errno == ENOTDIR ||
-	    errno == ELOOP)
+	if ((fd >= 0 && unlinkat(fd, name, 0) == 0) || errno == ENOENT)
 		return;
+	if (errno == ENOTDIR || errno == ELOOP) { /* the folder went from its place */
+		a->unreached = true;
+		return;
+	}
 	a->plan->stuck = true;
 	/* the second time nobody waits for better days */
 	if (a->again && sk_buf_addf(&path, "%.*s%s%s", (int)item->base_len, item->path,
@@ -133,6 +138,21 @@ static void sweep(struct apply *a)
 	for (size_t i = 0; i < a->plan->n; i++)
 		if (a->plan->item[i].kind == SK_WRITE)
 			sweep_one(a, &a->plan->item[i]);
+}
+
+/* A folder that somebody put something else in place of, for a moment, may be there again. */
+static void sweep_unreached(struct apply *a)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; a->unreached && i < 20; i++) {
+		(void)nanosleep(&pause, NULL);
+		sk_safe_drop(&a->base);
+		a->unreached = false;
+		for (size_t k = 0; k < a->plan->n; k++)
+			if (a->plan->item[k].kind == SK_WRITE && a->plan->item[k].state == SK_LEFT)
+				sweep_one(a, &a->plan->item[k]);
+	}
 }
 
 /* Who the new file belongs to when root restores: whom the old one did, or the whole tree. */
@@ -552,6 +572,7 @@ int sk_apply(const struct sk_repo *repo, struct sk_plan *plan, bool again)
 	} else {
 		rc = change(&a);
 	}
+	sweep_unreached(&a);
 	if (plan->stuck && again)
 		plan->stuck = false;
 	else if (plan->stuck && !rc)

@@ -146,7 +146,7 @@ t_after_uninit() {
 	# bring it back first: without gc's setting, which uninit takes away, nothing keeps it
 	git sk restore --commit x >/dev/null 2>&1 && eq "$(git rev-parse recovered/x)" "$c"
 	lose y >/dev/null
-	git sk uninit -q >../said; has ../said 'no longer kept'
+	git sk uninit >../said; has ../said 'no longer kept'
 	hasnt <(git sk list commits) 'on y'
 	code 1 git sk restore --commit y
 	eq "$(git rev-parse recovered/x)" "$c"

@@ -106,7 +106,7 @@ t_completion_in_bash() {
 		printf '%s\n' "${COMPREPLY[@]}"
 	END
 	bash try.sh "$f" git sk pro >out
-	grep -qx 'probe *' out || die "$(cat out)"
+	grep -q '^probe ' out || die "$(cat out)"
 	bash try.sh "$f" git sk probe --le >out
 	grep -qx -e '--level=' out || die "$(cat out)"
 	bash try.sh "$f" git sk probe fa >out
