@@ -53,7 +53,8 @@ all() {
 	$as git sk backup -q >/dev/null
 	$as git sk revise -q "of $as" 'a reason' >/dev/null
 	echo "$as $RANDOM" >>"$W/u/r/a.txt"
-	$as git sk rollback -q --yes --staged latest >/dev/null
+	# two of one second have no order: not `latest`
+	$as git sk rollback -q --yes --staged "$($as git sk list backups -n 1 -z | tr -d '\0')" >/dev/null
 	$as git sk undo -q --yes >/dev/null
 	$as git sk restore -q -- a.txt >/dev/null
 	$as git sk flag set new_payment true >/dev/null
