@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/io.h"
 
 const char *const sk_git_local_env[] = { "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -272,6 +273,16 @@ bool sk_before_boot(time_t when)
 
 	return clock_gettime(CLOCK_REALTIME, &now) == 0 &&
 	       clock_gettime(CLOCK_BOOTTIME, &up) == 0 && when < now.tv_sec - up.tv_sec - 1;
+}
+
+int sk_proc_self(char out[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+
+	if (n <= 0)
+		return sk_error_errno(SK_EIO, "cannot tell where git-sk is");
+	out[n] = '\0';
+	return 0;
 }
 
 int sk_proc_exec(const char *const *argv)

@@ -6,6 +6,7 @@
 #define SK_BASE_PROC_H
 
 #include <stdbool.h>
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
@@ -39,6 +40,9 @@ bool sk_before_boot(time_t when);
 
 /* Replaces this process; returns only on failure. */
 int sk_proc_exec(const char *const *argv);
+
+/* The path of the program that runs. */
+int sk_proc_self(char out[PATH_MAX]);
 
 /* The names that `git rev-parse --local-env-vars` prints, NULL-terminated. */
 extern const char *const sk_git_local_env[];

@@ -23,16 +23,6 @@ bool sk_can_choose(void)
 	return isatty(0) && isatty(2);
 }
 
-static int program(char out[PATH_MAX])
-{
-	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
-
-	if (n <= 0)
-		return sk_error_errno(SK_EIO, "cannot tell where git-sk is");
-	out[n] = '\0';
-	return 0;
-}
-
 /* --- what is offered ---------------------------------------------------------------------- */
 
 /* Moves it into `out`: intact revisions first, and at most `backups` backups. */
@@ -176,7 +166,7 @@ static int fzf_preview(struct sk_buf *out)
 	const char *color = sk_color_on() ? "always" : "never";
 	struct sk_buf word = SK_BUF_INIT;
 	char path[PATH_MAX];
-	int rc = program(path);
+	int rc = sk_proc_self(path);
 
 	if (!rc)
 		rc = sk_add_word(&word, path);
@@ -255,7 +245,7 @@ static void show(const struct sk_entry *e)
 
 	(void)sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGINT, &sa, &was);
-	if (program(path) || sk_proc_run(&proc, &status))
+	if (sk_proc_self(path) || sk_proc_run(&proc, &status))
 		sk_warn("%s", sk_error_message());
 	(void)sigaction(SIGINT, &was, NULL);
 }

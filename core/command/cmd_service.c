@@ -268,16 +268,6 @@ static int service_start(void)
 	return rc;
 }
 
-static int program(char out[PATH_MAX])
-{
-	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
-
-	if (n <= 0)
-		return sk_error_errno(SK_EIO, "cannot tell where git-sk is");
-	out[n] = '\0';
-	return 0;
-}
-
 /* In single quotes for the shell; cron makes a line's end of each '%' that has no backslash. */
 static int add_cron_word(struct sk_buf *out, const char *word)
 {
@@ -299,7 +289,7 @@ static int print_cron(void)
 		                             "XDG_CONFIG_HOME" };
 	struct sk_buf line = SK_BUF_INIT;
 	char path[PATH_MAX];
-	int rc = program(path);
+	int rc = sk_proc_self(path);
 
 	(void)sk_buf_adds(&line, "*/5 * * * * ");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -474,7 +464,7 @@ static int service_install(void)
 	struct sk_buf dir = SK_BUF_INIT, unit = SK_BUF_INIT, path = SK_BUF_INIT;
 	char git_sk[PATH_MAX];
 	bool packaged;
-	int rc = program(git_sk);
+	int rc = sk_proc_self(git_sk);
 
 	if (!rc && strpbrk(git_sk, "\"\\%\n"))
 		rc = sk_error(SK_EREFUSED, "systemd cannot name the program %s", sk_name(git_sk));

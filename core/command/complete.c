@@ -109,9 +109,15 @@ static int add_values(struct sk_complete *c, const struct sk_option *o)
 
 static int add_arguments(struct sk_complete *c, bool dashes)
 {
+	const char *const *words =
+	        dashes || c->before.n ? NULL : sk_plugin_command_words(c->command);
 	struct sk_strv places = SK_STRV_INIT;
 	int rc = sk_usage_next(c->command, &c->before, dashes, &places);
 
+	for (; words && *words && !rc;
+	     words++) /* a plugin's, which its usage lines need not name */
+		if (!sk_strv_has(&places, *words))
+			rc = sk_complete_add(c, *words, NULL);
 	for (size_t i = 0; i < places.n && !rc; i++)
 		rc = sk_usage_stands_for(places.item[i]) ? sk_complete_place(c, places.item[i])
 		                                         : sk_complete_add(c, places.item[i], NULL);

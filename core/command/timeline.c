@@ -311,17 +311,12 @@ static int open_talks(struct sk_timeline *t)
 		.argv = argv, .dir = t->repo->worktree, .output = &out, .errors = &errors
 	};
 	struct sk_oid oid;
-	ssize_t n;
 	int status = 0, rc = 0;
 
-	if (sk_ref_read(t->repo, TALKS_REF, &oid)) {
+	if (sk_ref_read(t->repo, TALKS_REF, &oid) || sk_proc_self(program)) {
 		sk_error_clear();
 		return 0;
 	}
-	n = readlink("/proc/self/exe", program, sizeof program - 1);
-	if (n <= 0)
-		return 0;
-	program[n] = '\0';
 	if (sk_proc_run(&proc, &status) == 0 && status == 0)
 		rc = take_talks(t, sk_buf_str(&out), out.len);
 	sk_buf_free(&out);

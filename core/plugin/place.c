@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/io.h"
+#include "base/proc.h"
 #include "base/text.h"
 #include "plugin/parts.h"
 
@@ -102,16 +103,15 @@ static int add_folder(const char *path, bool named, struct sk_strv *out, struct 
 static int installed_folder(struct sk_buf *out)
 {
 	char program[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
 
-	if (n > 0) {
-		program[n] = '\0';
+	if (sk_proc_self(program) == 0) {
 		*strrchr(program, '/') = '\0';
 		(void)sk_buf_addf(out, "%s/../%s/safekeep/plugins", program, SK_LIBDIR);
 		if (sk_buf_ok(out) || sk_exists(out->ptr))
 			return sk_buf_ok(out);
 		sk_buf_clear(out);
 	}
+	sk_error_clear();
 	return sk_buf_adds(out, SK_PLUGINDIR);
 }
 
