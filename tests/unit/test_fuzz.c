@@ -15,13 +15,12 @@
 #include "fuzz/fuzz.h"
 
 typedef int fuzz_fn(const uint8_t *data, size_t size);
-#define FUZZERS(X)                                                                                 \
-	X(config)                                                                                  \
-	X(conf)                                                                                    \
-	X(coverage)                                                                                \
-	X(entry)                                                                                   \
-	X(extract) X(flags) X(ignore) X(index) X(journal) X(migration) X(refs) X(resolve)          \
-	        X(service) X(state) X(text)
+/* it does not come to an end with lists of this kind */
+/* clang-format off */
+#define FUZZERS(X) \
+	X(config) X(conf) X(coverage) X(entry) X(extract) X(flags) X(ignore) X(index) X(journal) \
+	X(migration) X(refs) X(resolve) X(service) X(state) X(text)
+/* clang-format on */
 #define DECLARE(name) fuzz_fn fuzz_##name;
 FUZZERS(DECLARE)
 
