@@ -29,6 +29,9 @@ EPOCH = same.EPOCH
 class Actor:
     """One who works with git in the folder w/NAME on branches of its own."""
 
+    # `git worktree add` writes a HEAD of zeros first; a repack or log --all of that moment dies of it by itself
+    worktrees = threading.Lock()
+
     def __init__(self, top, number, seed, env):
         self.name, self.number = "a%d" % number, number
         self.folder = os.path.join(top, "w", self.name)
@@ -113,19 +116,22 @@ class Actor:
 
     def worktree(self):
         path = "../%s-w%d" % (self.name, self.count)
-        self.git("worktree", "add", "-q", "--detach", path, "HEAD~1")
-        self.git("-C", path, "commit", "-q", "--allow-empty", "-m", "elsewhere")
-        self.git("worktree", "remove", "--force", path)
+        with self.worktrees:
+            self.git("worktree", "add", "-q", "--detach", path, "HEAD~1")
+            self.git("-C", path, "commit", "-q", "--allow-empty", "-m", "elsewhere")
+            self.git("worktree", "remove", "--force", path)
 
     def upkeep(self):
         how = self.random.choice((("gc", "-q"), ("repack", "-q", "-a", "-d"), ("repack", "-q", "-d"), ("pack-refs", "--all")))
         if not self.number:  # git does not bear two at once
-            self.git(*how)
+            with self.worktrees:
+                self.git(*how)
 
     def status(self):
         self.git("status")
         self.git("diff", "HEAD", "--stat")
-        self.git("log", "--all", "--oneline", "-5")
+        with self.worktrees:
+            self.git("log", "--all", "--oneline", "-5")
 
     def step(self):
         kinds = [self.commit] * 5 + [self.amend, self.rebase, self.merge, self.stash, self.reset, self.checkout,
