@@ -229,6 +229,8 @@ static int attempt(struct sk_repo *repo, const struct sk_backup_opts *opts, stru
 	int rc = sk_packer_new(repo, &a->packer);
 
 	scan.packer = a->packer;
+	if (!rc)
+		sk_packer_wary(a->packer);
 	if (!rc && before_tidying(opts->command))
 		sk_packer_alone(a->packer);
 	if (!rc)

@@ -153,11 +153,12 @@ int sk_tree_line(struct sk_buf *out, uint32_t mode, const char *name, size_t len
 	return sk_buf_add(out, oid->id, SK_OID_RAW);
 }
 
-static int build_tree(struct finish *f, struct sk_node *dir)
+static int build_tree(struct finish *f, struct sk_node *dir, const struct sk_state_node *old)
 {
 	struct sk_packer *packer = f->scan->opts->packer;
 	struct sk_node **order = malloc((dir->n_children + 1) * sizeof(struct sk_node *));
 	struct sk_buf data = SK_BUF_INIT;
+	bool stored;
 	int rc = 0;
 
 	if (!order)
@@ -170,10 +171,12 @@ static int build_tree(struct finish *f, struct sk_node *dir)
 
 		rc = sk_tree_line(&data, n->mode, n->name, n->name_len, &n->oid);
 	}
-	if (!rc && packer)
-		rc = sk_packer_add(packer, SK_OBJ_TREE, sk_buf_str(&data), data.len, &dir->oid);
-	else if (!rc)
+	if (!rc)
 		sk_hash_object(SK_OBJ_TREE, sk_buf_str(&data), data.len, &dir->oid);
+	/* a folder that was touched, and is the same all the same */
+	stored = f->scan->trusted && old && old->mode == 040000 && sk_oid_eq(&old->oid, &dir->oid);
+	if (!rc && packer && !stored)
+		rc = sk_scan_tree(f->scan, sk_buf_str(&data), data.len, &dir->oid);
 	sk_buf_free(&data);
 	free(order);
 	return rc;
@@ -223,7 +226,7 @@ static int make_trees(struct finish *f, struct sk_node *dir, bool *same)
 	if (!rc && unchanged(f, dir, old))
 		dir->oid = old->oid;
 	else if (!rc)
-		rc = build_tree(f, dir);
+		rc = build_tree(f, dir, old);
 	below = below && as_before(dir, old);
 	*same = *same && below;
 	dir->flags &= (uint16_t)~SK_NODE_SCRATCH;

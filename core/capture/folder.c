@@ -314,8 +314,13 @@ static int settle(struct sk_worker *w, const struct sk_task *t, struct sk_node *
 	node->mode = S_ISLNK(st->st_mode) ? 0120000 : st->st_mode & 0100 ? 0100755 : 0100644;
 	sk_stat_from(&node->st, st);
 	known = known_blob(t, o, g, node, st);
-	if (known && w->scan->opts->packer && !(o && known == &o->oid && w->scan->trusted))
-		rc = sk_packer_rely(w->scan->opts->packer, known, &have);
+	w->held = sk_scan_held_blob(w->scan, t->space, g);
+	if (known && w->scan->opts->packer && !(o && known == &o->oid && w->scan->trusted)) {
+		/* by what its entry is gone nobody keeps it: git's index has to */
+		have = w->held && sk_oid_eq(w->held, known);
+		if (have)
+			rc = sk_packer_rely(w->scan->opts->packer, known, &have);
+	}
 	if (rc)
 		return rc;
 	if (known && have) {

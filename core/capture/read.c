@@ -74,9 +74,16 @@ static int skip_errno(struct sk_worker *w, const char *path, int err)
 static int keep_bytes(struct sk_worker *w, const void *data, size_t len, const struct sk_oid *known,
                       struct sk_oid *out)
 {
+	bool have = false;
+	int rc = 0;
+
 	sk_hash_object(SK_OBJ_BLOB, data, len, out);
 	if (!w->scan->opts->packer || (known && sk_oid_eq(known, out)))
 		return 0;
+	if (w->held && sk_oid_eq(w->held, out))
+		rc = sk_packer_rely(w->scan->opts->packer, out, &have);
+	if (rc || have)
+		return rc;
 	return sk_packer_add(w->scan->opts->packer, SK_OBJ_BLOB, data, len, out);
 }
 

@@ -396,6 +396,7 @@ static void scan_close(struct sk_scan *scan)
 			free(sp->root);
 		free(sp);
 	}
+	sk_oidset_free(&scan->held);
 	if (scan->old_meta)
 		sk_meta_clear(scan->old_meta);
 	free(scan->old_meta);

@@ -17,6 +17,7 @@
 #include "capture/state.h"
 #include "repo/ignore.h"
 #include "repo/index.h"
+#include "store/oidset.h"
 
 enum {                         /* kept in sk_node.flags during a scan only */
        SK_NODE_GONE = 0x100,   /* vanished or unreadable: left out of the tree */
@@ -89,6 +90,8 @@ struct sk_scan {
 	bool icase; /* core.ignoreCase */
 	struct sk_snapshot *snap;
 	struct sk_space *spaces;
+	struct sk_oidset held; /* trees of the outer index, once held.c was asked */
+	bool held_loaded;
 
 	atomic_size_t looked_at; /* files, by the hundreds, for people who wait */
 	size_t expected;         /* how many there were last time; 0: not known */
@@ -111,6 +114,7 @@ struct sk_worker {
 	size_t less; /* files of the old state in folders that a partial scan looked at again */
 	size_t gone, barren, virtuals;
 	bool left; /* in the folder at hand, a name was left out that its times do not tell of */
+	const struct sk_oid *held; /* what git's index has of the file at hand, or NULL */
 	uint32_t perms[3][4096];
 	char *buffer;         /* SK_READ_MAX + 1 bytes for files */
 	char *dents;          /* for getdents64 */
@@ -171,6 +175,12 @@ int sk_rules_outside(const struct sk_repo *repo, const char *commondir, struct s
 bool sk_rules_no_conversion(const struct sk_repo *repo, const struct sk_index *index);
 /* A name that git cannot store in a tree (".git" in all its spellings). */
 bool sk_name_refused(const char *name, size_t len);
+
+/* held.c: a tree object into the pack, unless git's index names it and the repository has it. */
+int sk_scan_tree(struct sk_scan *scan, const void *data, size_t len, struct sk_oid *out);
+/* The blob that git's index has of the name, or NULL: git keeps that one. */
+const struct sk_oid *sk_scan_held_blob(const struct sk_scan *scan, const struct sk_space *space,
+                                       const struct sk_group *g);
 
 /* read.c: settles a file or link: id, stat, racy.  `rel` is the name below `dirfd`, `path` the
  * whole one for messages.  `known`: the id which the old state or the index has for it, if any.

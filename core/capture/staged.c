@@ -43,7 +43,7 @@ static int store_tree(struct builder *b, struct sk_buf *items, struct sk_oid *ou
 		rc = sk_tree_line(&data, item[i].mode, item[i].name, item[i].len, &item[i].oid);
 	}
 	if (!rc)
-		rc = sk_packer_add(b->scan->opts->packer, SK_OBJ_TREE, data.ptr, data.len, out);
+		rc = sk_scan_tree(b->scan, data.ptr, data.len, out);
 	sk_buf_free(&data);
 	return rc;
 }
@@ -151,15 +151,32 @@ static int staged_before(struct sk_scan *scan, struct sk_oid *tree)
 	return rc;
 }
 
+/* The same of another scan whose index is that of the state. */
+static bool staged_again(struct sk_scan *scan, struct sk_oid *tree)
+{
+	const struct sk_scan_facts *was = scan->trusted ? sk_state_facts(scan->state) : NULL;
+	bool have = false;
+
+	if (!was || sk_oid_is_zero(&was->index) || sk_oid_is_zero(&was->staged) ||
+	    !sk_oid_eq(&was->index, &scan->snap->facts.index) ||
+	    sk_packer_rely(scan->opts->packer, &was->staged, &have) || !have)
+		return false;
+	*tree = was->staged;
+	return true;
+}
+
 int sk_scan_staged(struct sk_scan *scan)
 {
 	const struct sk_index *index = scan->spaces->index;
 	struct builder b = { scan, index };
 	struct sk_oid tree, head;
 	bool empty;
-	int rc = scan->lazy ? staged_before(scan, &tree)
-	                    : build(&b, 0, index->n, 0, index->tree, &tree, &empty);
+	int rc = 0;
 
+	if (scan->lazy)
+		rc = staged_before(scan, &tree);
+	else if (!staged_again(scan, &tree))
+		rc = build(&b, 0, index->n, 0, index->tree, &tree, &empty);
 	if (!rc)
 		rc = head_tree(scan->repo, &head);
 	if (rc)

@@ -31,9 +31,18 @@ int sk_packer_aside(struct sk_packer *p, const char *objects);
  * have looked at the refs already, and deletes what they did not reach then, after the recheck.
  * So it is from the start while gc.pid is there. */
 void sk_packer_alone(struct sk_packer *p);
+/* From now on sk_packer_add writes anew what the repository has, up to SK_WARY_MAX bytes.  A
+ * `git repack -ad` under way, which leaves no gc.pid, takes away at its end what nothing reached
+ * when it began: that may be after the recheck, whatever refs were made in between.  So only what
+ * a ref or an index reaches is to be relied on, and that the caller asks sk_packer_rely for.
+ * Larger ones are trusted to the recheck: a disk is not to be filled by one file that goes to and
+ * fro between two contents. */
+void sk_packer_wary(struct sk_packer *p);
+#define SK_WARY_MAX (1u << 20)
 /* Whether objects are known that the repository has, but not whole: those are written anew. */
 bool sk_packer_mends(const struct sk_packer *p);
-/* Adds one object unless this pack or the repository has it already.  Thread-safe. */
+/* Adds one object unless this pack or the repository (sk_packer_wary) has it already.  Thread-safe.
+ */
 int sk_packer_add(struct sk_packer *p, enum sk_object_type type, const void *data, size_t len,
                   struct sk_oid *out);
 /* Adds it whatever the repository has: for objects whose presence cannot be trusted. */

@@ -32,6 +32,7 @@ struct sk_packer {
 	size_t n_relied, cap_relied;
 	struct sk_distrust distrust; /* what the repository has, but not whole */
 	bool alone;                  /* git may be dropping what nothing reaches */
+	bool wary;                   /* it may be, and only what is reached is relied on */
 	bool torn;                   /* a write of the file failed */
 	bool committed;
 };

@@ -56,6 +56,8 @@ struct sk_verify_opts {
 	unsigned threads; /* 0: as many as processors, at most 4 */
 };
 
+/* Looks again when something is wrong, until two looks agree: a prune, and a `git repack` after it,
+ * may take away what is being read. */
 int sk_verify_run(const struct sk_repo *repo, const struct sk_verify_opts *opts,
                   struct sk_verify *out);
 void sk_verify_clear(struct sk_verify *v);

@@ -76,6 +76,30 @@ t_a_gc_at_the_same_time() {
 	whole
 }
 
+# `git repack -ad` in its steps: what nothing reached when it read the refs goes at its end, and no
+# gc.pid tells of it.  The backup in between has the same content as one that is gone again.
+t_a_repack_at_the_same_time() {
+	local gone old now
+	enabled
+	mkdir odd && echo once >odd/file && chmod 600 odd/file
+	echo other >src/b.txt && ln -s other link
+	gone=$(git sk backup)
+	rm -r odd link && echo between >src/b.txt
+	git sk backup -q >/dev/null
+	git update-ref -d "refs/sk/backup/$gone" && git update-ref -d "refs/sk/meta/backup/$gone"
+	for old in .git/objects/pack/pack-*.pack; do echo "${old%.pack}"; done >../packs
+	git pack-objects -q --all --reflog --indexed-objects --honor-pack-keep ../new </dev/null >/dev/null
+	mkdir odd && echo once >odd/file && chmod 600 odd/file
+	echo other >src/b.txt && ln -s other link
+	now=$(SK_TEST_NOW=$((SK_TEST_NOW + 60)) git sk backup)
+	mv ../new-* .git/objects/pack/
+	while read -r old; do rm -f "$old".*; done <../packs
+	git prune-packed
+	whole
+	git sk verify
+	eq "$(git sk cat "$now" odd/file) $(git sk cat "$now" src/b.txt) $(git sk cat "$now" link)" "once other other"
+}
+
 t_refs_changed_behind_our_back() {
 	enabled
 	many 70
