@@ -278,6 +278,32 @@ out:
 	return rc;
 }
 
+/* In the project's own settings, not the user's. */
+static void remind(const struct sk_call *call, const struct sk_agent_tool *tool,
+                   enum sk_agent_scope scope)
+{
+	struct sk_agent_file f = { 0 };
+
+	if (sk_agent_open(tool, scope, worktree(call), "", &f)) {
+		sk_error_clear();
+		return;
+	}
+	if (f.state != SK_AGENT_ABSENT)
+		sk_note("hooks for %s stay in '%s' and do nothing; 'git sk agent remove %s --%s' "
+		        "takes them out",
+		        tool->title, sk_name(f.path), tool->name, sk_agent_scope_name(scope));
+	sk_agent_close(&f);
+}
+
+void sk_agent_remind(const struct sk_call *call)
+{
+	for (const struct sk_agent_tool *t = sk_agent_tools; t->name; t++) {
+		remind(call, t, SK_AGENT_PROJECT);
+		if (t->local)
+			remind(call, t, SK_AGENT_LOCAL);
+	}
+}
+
 static void print_session(const struct sk_agent_session *s)
 {
 	const struct sk_entry *e = s->newest;

@@ -347,6 +347,8 @@ int sk_cmd_uninit(struct sk_call *call)
 		sk_service_after_uninit(call->repo->worktree);
 	if (!rc)
 		rc = uninit_report(call, &said, purge, count);
+	if (!rc && !call->json)
+		sk_agent_remind(call);
 	sk_strv_free(&said);
 	return rc;
 }

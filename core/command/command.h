@@ -139,6 +139,8 @@ int sk_cmd_service(struct sk_call *call);
 int sk_cmd_health(struct sk_call *call);
 int sk_cmd_status(struct sk_call *call);
 int sk_cmd_agent(struct sk_call *call);
+/* For uninit: names the agents whose settings in this project still have our hooks. */
+void sk_agent_remind(const struct sk_call *call);
 int sk_cmd_impact(struct sk_call *call);
 int sk_cmd_check(struct sk_call *call);
 int sk_cmd_lint(struct sk_call *call);

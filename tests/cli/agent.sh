@@ -67,6 +67,21 @@ t_what_was_not_there_is_gone_again() {
 	eq "$(find "$HOME" -name '.c*' -o -name '.gemini' | grep -v .config || true)" "" "what is left at home"
 }
 
+t_uninit_names_what_stays() {
+	here
+	git sk -q agent install claude >/dev/null
+	git sk -q agent install gemini --project >/dev/null
+	git sk -q agent install claude --local >/dev/null
+	git sk uninit >/dev/null 2>../err
+	has ../err "git sk agent remove gemini --project"
+	has ../err "git sk agent remove claude --local"
+	eq "$(grep -c 'agent remove' ../err)" 2 "the user's own settings serve other repositories"
+	git sk agent remove gemini --project >/dev/null && git sk agent remove claude --local >/dev/null
+	git sk uninit >/dev/null 2>../err
+	grep -q "agent remove" ../err && die "named again"
+	:
+}
+
 t_changes_of_others_stay() {
 	here
 	mkdir "$HOME/.gemini"
