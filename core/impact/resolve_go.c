@@ -102,7 +102,9 @@ static int take_file(struct sk_resolver *r, uint32_t file)
 			block = false;
 		else if (block)
 			rc = take_replace(r, line, path, dir_len);
-		else if (word(&line, &w, &len) && len == 6 && memcmp(w, "module", 6) == 0) {
+		else if (!word(&line, &w, &len))
+			continue;
+		else if (len == 6 && memcmp(w, "module", 6) == 0) {
 			if (word(&line, &w, &len))
 				rc = add_module(r->go, w, len, path, dir_len, NULL, 0);
 		} else if (len == 7 && memcmp(w, "replace", 7) == 0) {
