@@ -228,10 +228,12 @@ static int batch(struct skp_host *pub, struct skp_batch **out)
 	}
 	if (!rc)
 		rc = sk_packer_new(b->host->repo, &b->packer);
-	if (rc)
+	if (rc) {
 		drop(b);
-	else
-		*out = b;
+		return rc;
+	}
+	sk_packer_wary(b->packer); /* what a record had once, nothing may reach any more */
+	*out = b;
 	return rc;
 }
 

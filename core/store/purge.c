@@ -96,6 +96,8 @@ static int rewrite_entries(struct purge *p)
 	p->out->entry = calloc(p->entries.n + 1, sizeof *p->out->entry);
 	rc = p->done && p->out->entry ? sk_packer_new(p->repo, &p->packer) : sk_error_oom();
 	if (!rc)
+		sk_packer_wary(p->packer);
+	if (!rc)
 		rc = sk_rewriter_new(p->repo, &rule, p->packer, &p->rewriter);
 	for (size_t i = 0; !rc && i < p->entries.n; i++) {
 		const struct sk_entry *e = p->entries.item[i];
