@@ -111,8 +111,9 @@ static int print_backups(const struct sk_status *f)
 	size_t n = f->backups.n < most ? f->backups.n : most;
 	int rc = 0;
 
-	sk_outf("%zu backup%s, %zu revision%s, %zu files in the newest\n", f->good,
-	        f->good == 1 ? "" : "s", f->revisions, f->revisions == 1 ? "" : "s", f->files);
+	sk_outf("%zu backup%s, %zu revision%s, %zu file%s in the newest\n", f->good,
+	        f->good == 1 ? "" : "s", f->revisions, f->revisions == 1 ? "" : "s", f->files,
+	        f->files == 1 ? "" : "s");
 	for (size_t i = 0; i < n && !rc; i++) {
 		sk_buf_clear(&line);
 		(void)sk_buf_addf(&line, "  %s  ", f->backups.item[i]->id);

@@ -181,6 +181,7 @@ int sk_main(int argc, char **argv)
 
 	sk_out_begin();
 	sk_diff_begin();
+	sk_looks_begin();
 	sk_plugin_commands_begin();
 	if (n && strcmp(argv[1], "--hook") == 0)
 		return sk_hook_main(argc - 2, argv + 2);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/term.h"
 #include "repo/git.h"
+#include "repo/given.h"
 
 #define SEQUENCE 80 /* of git's: attributes, and two colours of 24 bits */
 
@@ -34,12 +35,36 @@ static struct {
 	[SK_LOOK_SELECTED] = { "selected", "reverse", "\033[7m", "", false },
 };
 
+/* What `git -c` says of them; NULL: nothing. */
+static struct {
+	const char *const name;
+	char *text;
+} told[] = { { "color.sk", NULL }, { "color.ui", NULL }, { "color.pager", NULL } };
+
+static void take(void *ctx, const char *key, const char *value)
+{
+	SK_UNUSED(ctx);
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+		if (strcasecmp(told[i].name, key) == 0) {
+			free(told[i].text);
+			told[i].text = strdup(value && *value ? value : "true");
+		}
+}
+
+void sk_looks_begin(void)
+{
+	sk_given_each(take, NULL);
+}
+
 /* One setting's text, or NULL; to be freed. */
 static char *setting(git_config *config, const char *name)
 {
 	git_buf buf = { 0 };
 	char *text = NULL;
 
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+		if (told[i].text && strcmp(told[i].name, name) == 0)
+			return strdup(told[i].text);
 	if (git_config_get_string_buf(&buf, config, name) == 0)
 		text = strdup(buf.ptr);
 	git_buf_dispose(&buf);

@@ -28,6 +28,8 @@ enum sk_look {
 	SK_LOOKS
 };
 
+/* Before the repository is opened: remembers `git -c color.ui=...`. */
+void sk_looks_begin(void);
 /* Reads git's settings.  `given`: --color has decided already.  SK_EUSAGE: git cannot read one. */
 int sk_looks_load(const struct sk_repo *repo, bool given);
 /* What begins it, or "" without colours; sk_color_reset() ends it. */

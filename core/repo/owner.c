@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <git2.h>
 
 #include "base/text.h"
+#include "repo/given.h"
 
 static bool mine(const char *path, uid_t *owner)
 {
@@ -104,67 +106,10 @@ static void safe_in_file(struct safe *s, const char *path)
 	git_config_free(config);
 }
 
-/* One word of GIT_CONFIG_PARAMETERS: 'it'\''s' -> it's.  Past it, or NULL when there is none. */
-static const char *unquote(const char *p, struct sk_buf *out)
+static void safe_given(void *ctx, const char *key, const char *value)
 {
-	if (*p++ != '\'')
-		return NULL;
-	for (;;) {
-		const char *end = strchr(p, '\'');
-
-		if (!end || sk_buf_add(out, p, (size_t)(end - p)))
-			return NULL;
-		p = end + 1;
-		if (p[0] != '\\' || (p[1] != '\'' && p[1] != '!') || p[2] != '\'')
-			return p;
-		if (sk_buf_addc(out, p[1]))
-			return NULL;
-		p += 3;
-	}
-}
-
-/* `git -c KEY=VALUE` comes as 'KEY'='VALUE' (from git 2.31) or 'KEY=VALUE'. */
-static void safe_in_parameters(struct safe *s)
-{
-	struct sk_buf key = SK_BUF_INIT, value = SK_BUF_INIT;
-	const char *p = getenv("GIT_CONFIG_PARAMETERS");
-
-	while (p && *(p += strspn(p, " "))) {
-		char *is;
-
-		sk_buf_clear(&key);
-		sk_buf_clear(&value);
-		p = unquote(p, &key);
-		if (p && *p == '=') {
-			p++;
-			if (*p == '\'')
-				p = unquote(p, &value);
-		} else if (p && (is = strchr(sk_buf_str(&key), '='))) {
-			(void)sk_buf_adds(&value, is + 1);
-			*is = '\0';
-		}
-		if (p && strcasecmp(sk_buf_str(&key), "safe.directory") == 0)
-			safe_value(s, sk_buf_str(&value));
-	}
-	sk_buf_free(&key);
-	sk_buf_free(&value);
-}
-
-static void safe_in_environment(struct safe *s)
-{
-	const char *count = getenv("GIT_CONFIG_COUNT"), *key;
-	long n = count ? strtol(count, NULL, 10) : 0;
-	char name[48];
-
-	for (long i = 0; i < n && i < 10000; i++) {
-		(void)snprintf(name, sizeof name, "GIT_CONFIG_KEY_%ld", i);
-		key = getenv(name);
-		if (!key || strcasecmp(key, "safe.directory") != 0)
-			continue;
-		(void)snprintf(name, sizeof name, "GIT_CONFIG_VALUE_%ld", i);
-		safe_value(s, getenv(name));
-	}
-	safe_in_parameters(s);
+	if (strcasecmp(key, "safe.directory") == 0)
+		safe_value(ctx, value);
 }
 
 /* As a shell takes it: plain, 'quoted', or $'quoted' when it has bytes that a terminal must not. */
@@ -240,6 +185,6 @@ int sk_place_owner(const struct sk_place *place)
 		if (file[i].path)
 			safe_in_file(&safe, file[i].path);
 	sk_git_config_files_clear(file);
-	safe_in_environment(&safe);
+	sk_given_each(safe_given, &safe);
 	return safe.allowed ? 0 : refuse(safe.path, owner);
 }

@@ -76,6 +76,10 @@ t_colours_by_gits_settings() {
 	in_colour git sk list --color=always && colours
 	git config color.sk always && git sk list >"$W.out" && colours
 	git sk list --color=never >"$W.out" && plain
+	git -c color.sk=never sk list >"$W.out" && plain && git config color.sk never
+	git -c color.sk=always sk list >"$W.out" && colours
+	git config --unset color.sk && git -c color.ui=always sk list >"$W.out" && colours
+	GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=color.ui GIT_CONFIG_VALUE_0=always git sk list >"$W.out" && colours
 	git sk list --json >"$W.out" && plain && git sk list -z >"$W.out" && plain
 	git config color.sk auto && git config color.sk.id "bold blue" && git config color.sk.day "#ff8000"
 	in_colour git sk list && grep -q "$ESC\[1;34m2026" "$W.out" && grep -q "$ESC\[38;2;255;128;0m2026-11-23" "$W.out"
