@@ -163,6 +163,46 @@ static void pack_gone_meanwhile(void **state)
 	scratch_close();
 }
 
+/* A repack that began before takes what nothing reached, after the recheck. */
+static void wary_of_what_nothing_reaches(void **state)
+{
+	char *large = malloc(SK_WARY_MAX + 1);
+	struct sk_packer *p = NULL;
+	struct sk_repo *repo;
+	struct sk_oid once, kept, big;
+	bool have = false;
+
+	(void)state;
+	scratch_open();
+	repo = open_repo();
+	sh("cd w && seq 400000 | head -c %u >../large && git hash-object -w ../large && "
+	   "echo once | git hash-object -w --stdin",
+	   SK_WARY_MAX + 1);
+	assert_non_null(large);
+	FILE *f = fopen("large", "r");
+	assert_non_null(f);
+	assert_int_equal(fread(large, 1, SK_WARY_MAX + 1, f), SK_WARY_MAX + 1);
+	(void)fclose(f);
+	assert_int_equal(sk_packer_new(repo, &p), 0);
+	sk_packer_wary(p);
+	assert_true(sk_oid_parse(sh("git -C w rev-parse HEAD:f"), &kept));
+	assert_int_equal(sk_packer_rely(p, &kept, &have), 0);
+	assert_true(have);
+	assert_int_equal(sk_packer_add(p, SK_OBJ_BLOB, large, SK_WARY_MAX + 1, &big), 0);
+	assert_int_equal(sk_packer_count(p), 0);
+	add(p, "once\n", &once);
+	add(p, "once\n", &once);
+	assert_int_equal(sk_packer_count(p), 1);
+	assert_int_equal(sk_packer_commit(p), 0);
+	sh("cd w && rm -f .git/objects/%.2s/%s", sk_oid_str(&once), sk_oid_str(&once) + 2);
+	assert_int_equal(sk_packer_recheck(p), 0);
+	assert_string_equal(sh("git -C w cat-file blob %s", sk_oid_str(&once)), "once");
+	sk_packer_free(p);
+	sk_repo_close(repo);
+	scratch_close();
+	free(large);
+}
+
 static void sweeps_what_the_dead_left(void **state)
 {
 	struct sk_repo *repo;
@@ -186,9 +226,13 @@ static void sweeps_what_the_dead_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(git_reads_it),        cmocka_unit_test(nothing_is_nothing),
-		cmocka_unit_test(many_and_large),      cmocka_unit_test(pruned_meanwhile),
-		cmocka_unit_test(pack_gone_meanwhile), cmocka_unit_test(sweeps_what_the_dead_left),
+		cmocka_unit_test(git_reads_it),
+		cmocka_unit_test(nothing_is_nothing),
+		cmocka_unit_test(many_and_large),
+		cmocka_unit_test(pruned_meanwhile),
+		cmocka_unit_test(pack_gone_meanwhile),
+		cmocka_unit_test(sweeps_what_the_dead_left),
+		cmocka_unit_test(wary_of_what_nothing_reaches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
