@@ -310,10 +310,14 @@ static int splice(struct sk_buf *text, size_t start, size_t end, const char *wit
 	return 0;
 }
 
+/* One line that ends in a carriage return and no more is begun with "\r\n" after it: with "\n"
+ * alone that would look like its own. */
 static const char *line_end(const struct sk_buf *text)
 {
 	const char *nl = text->len ? memchr(text->ptr, '\n', text->len) : NULL;
 
+	if (!nl && text->len)
+		nl = text->ptr + text->len;
 	return nl && nl > text->ptr && nl[-1] == '\r' ? "\r\n" : "\n";
 }
 
