@@ -144,7 +144,7 @@ static const char *other_index(const struct sk_repo *repo)
 int sk_hook_main(int argc, char **argv)
 {
 	struct sk_repo *repo = NULL;
-	bool impact;
+	bool impact, refused;
 	int rc, failed = 0; /* 1 is for the client alone, which never fails git for it */
 
 	if (argc < 1)
@@ -162,11 +162,13 @@ int sk_hook_main(int argc, char **argv)
 	impact = strcmp(argv[0], "impact") == 0;
 	if (!rc && !impact)
 		rc = sk_hook_event(repo, argv[0], other_index(repo), NULL);
-	if (rc == SK_EREFUSED)
+	/* a repository that is not opened is no reason to stop git, whatever the reason */
+	refused = repo && rc == SK_EREFUSED;
+	if (refused)
 		sk_note("%s", sk_error_message());
 	else if (rc)
 		sk_warn("no backup was made for %s: %s", command_of(argv[0]), sk_error_message());
-	failed = rc == SK_EREFUSED ? rc : rc != 0;
+	failed = refused ? rc : rc != 0;
 	if (repo)
 		sk_gate_note(repo);
 	if (repo && (impact || strcmp(argv[0], "pre-commit") == 0))

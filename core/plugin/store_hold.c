@@ -99,6 +99,20 @@ static int mend_all(const struct sk_host *h, const char *path)
 	                        h->info->space);
 }
 
+/* By the time that an empty lock is old enough it can be told. */
+static int mend_in_time(const struct sk_host *h, const char *path)
+{
+	const struct timespec pause = { 0, PAUSE_NS };
+	int rc = mend_all(h, path);
+
+	for (int tries = 0; rc == SK_EBUSY && tries < TRIES; tries++) {
+		sk_error_clear();
+		(void)nanosleep(&pause, NULL);
+		rc = mend_all(h, path);
+	}
+	return rc;
+}
+
 static int wait_for(int fd, const char *space)
 {
 	const struct timespec pause = { 0, PAUSE_NS };
@@ -134,7 +148,7 @@ int sk_store_hold(const struct sk_host *h, const struct sk_buf *words, int *out)
 	}
 	rc = wait_for(fd, h->info->space);
 	if (!rc && fstat(fd, &st) == 0 && st.st_size > 0)
-		rc = mend_all(h, path.ptr);
+		rc = mend_in_time(h, path.ptr);
 	if (!rc && (ftruncate(fd, 0) < 0 || sk_write_full(fd, sk_buf_str(words), words->len) < 0))
 		rc = sk_error_errno(SK_EIO, "cannot write '%s'", path.ptr);
 	if (!rc)

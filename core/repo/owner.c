@@ -15,24 +15,20 @@
 #include "base/text.h"
 #include "repo/given.h"
 
-static bool mine(const char *path, uid_t *owner)
+static bool is_mine(uid_t owner)
 {
 	const char *sudo = getenv("SUDO_UID");
 	uid_t me = geteuid();
-	struct stat st;
 	char *end;
 
-	if (lstat(path, &st) < 0)
-		return false;
-	*owner = st.st_uid;
-	if (st.st_uid == me)
+	if (owner == me)
 		return true;
 	if (me == 0 && sudo && *sudo) {
 		unsigned long v;
 
 		errno = 0;
 		v = strtoul(sudo, &end, 10);
-		return !errno && !*end && v == st.st_uid;
+		return !errno && !*end && v == owner;
 	}
 	return false;
 }
@@ -174,8 +170,16 @@ int sk_place_owner(const struct sk_place *place)
 
 	if (place->given)
 		return 0;
-	for (size_t i = 0; i < 3 && ours; i++)
-		ours = !path[i] || mine(path[i], &owner);
+	for (size_t i = 0; i < 3 && ours; i++) {
+		struct stat st;
+
+		if (!path[i])
+			continue;
+		if (lstat(path[i], &st) < 0)
+			return sk_error_errno(SK_EIO, "cannot read '%s'", sk_name(path[i]));
+		owner = st.st_uid;
+		ours = is_mine(owner);
+	}
 	if (ours)
 		return 0;
 	rc = sk_git_config_files(file);

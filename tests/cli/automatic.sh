@@ -226,6 +226,17 @@ t_a_failing_backup_never_fails_git() {
 	chmod 755 .git/refs/sk .git/refs/sk/backup .git/sk
 }
 
+# whose it is cannot be told for a moment, or has changed since: git has judged that by itself
+t_a_repository_that_is_not_opened_never_fails_git() {
+	start
+	echo more >>a.txt
+	for hook in pre-commit pre-rebase post-checkout; do
+		code 0 env GIT_TEST_ASSUME_DIFFERENT_OWNER=1 git-sk-hook $hook x y 1
+		has "$W.err" "no backup was made"
+		has "$W.err" "not to you"
+	done
+}
+
 t_program_gone_git_goes_on() {
 	start
 	local empty=$W/empty
