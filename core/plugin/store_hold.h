@@ -5,8 +5,8 @@
 #include "plugin/parts.h"
 
 /* `words` is what git's update-ref will be told.  Lock files that a store left when it was killed
- * are removed, which may take some seconds.  SK_EBUSY: another process is at it, or may be.  To be released when git has done
- * it. */
+ * are removed, which may take some seconds.  SK_EBUSY: another process is at it, or may be.  To be
+ * released when git has done it. */
 int sk_store_hold(const struct sk_host *host, const struct sk_buf *words, int *fd);
 void sk_store_release(int fd);
 
