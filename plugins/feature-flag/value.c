@@ -247,6 +247,7 @@ char *flag_quote(const char *text)
 		else
 			out[n++] = *p;
 	}
+	free(json);
 	json_decref(o);
 	return out;
 }
