@@ -270,8 +270,25 @@ class Worker:
         if args:
             programs = OURS + (',git' if '--changes' in args and self.o.kill_git and not self.s.git else '')
             command = [self.o.inject, '--only', programs, '--report', self.top + '/report'] + args + ['--'] + command
-        return subprocess.run(command, cwd=os.path.join(self.w, self.s.cwd), env=e, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=self.o.hang)
+        p = subprocess.Popen(command, cwd=os.path.join(self.w, self.s.cwd), env=e, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        end = time.monotonic() + self.o.hang
+        while True:
+            try:
+                out, err = p.communicate(timeout=3 if self.s.name == 'service' else self.o.hang)
+                return subprocess.CompletedProcess(command, p.returncode, out, err)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > end:
+                    p.kill()
+                    p.communicate()
+                    raise
+                self.stop_service(e)
+
+    def stop_service(self, env):
+        """A client that could not reach the service may have started one just when ours was stopped."""
+        env = {k: v for k, v in env.items() if k != 'GIT_SK_NO_SERVICE'}
+        subprocess.run(['git-sk', 'service', 'stop'], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
 
     def fired(self):
         """Which kind of call was hit, and of what; or None."""
