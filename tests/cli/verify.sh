@@ -148,7 +148,7 @@ t_empty_ref() {
 }
 t_broken_line_of_packed_refs() {
 	made && git pack-refs --all && sleep 1 # or its id would be free in this very second
-	sed -i "s,^\([0-9a-f]*\)[0-9a-f] refs/sk/backup/$middle,\1Z refs/sk/backup/$middle," .git/packed-refs
+	sed -i "s,^\([0-9a-f]*\)[0-9a-f] refs/sk/backup/$middle$,\1Z refs/sk/backup/$middle," .git/packed-refs
 	check 0 "packed-refs, line" "$newest"
 	git sk cat "$middle" u.txt | grep -qx v2
 }
