@@ -191,15 +191,29 @@ class Power(fault.Worker):
             if '/refs/sk/' not in lock and not lock.endswith('.git-sk.lock'):
                 raise Wrong('a lock is left to the user: ' + lock)
 
+    def index_is_whole(self):
+        try:
+            with open(self.path('.git/index'), 'rb') as f:
+                data = f.read()
+        except FileNotFoundError:
+            return False
+        return len(data) > 32 and hashlib.sha1(data[:-20]).digest() == data[-20:]
+
     def mend_git(self):
-        """What git itself does not flush: its index, its loose objects, its references."""
+        """What git itself does not flush: its index, its loose objects, its references, and a .gitignore
+        of which only "*" is there, so that nothing counts."""
+        if os.path.exists(self.path('.gitignore')):
+            with open(self.path('.gitignore'), 'rb') as f:
+                torn = f.read() == b'*'
+            if torn:
+                shutil.copy(self.template + '/r/.gitignore', self.path('.gitignore'))
         for d, _, names in os.walk(self.path('.git/objects')):
             for n in names:
                 p = os.path.join(d, n)
                 if len(n) == 38 and not os.path.getsize(p):
                     os.chmod(p, 0o600)
                     os.unlink(p)
-        if not os.path.exists(self.path('.git/index')) or self.git('ls-files').returncode:
+        if not self.index_is_whole():  # git looks at its checksum only in fsck
             shutil.copy(self.template + '/r/.git/index', self.path('.git/index'))
         for n in ('HEAD', 'refs/heads/main'):
             if self.git('rev-parse', '--verify', '-q', n + '^{tree}').returncode:
