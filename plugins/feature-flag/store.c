@@ -259,13 +259,18 @@ static int write_file(struct skp_host *host, const char *file, const char *text,
 {
 	const char *base;
 	char *beside;
-	int folder = -1, rc = open_folder(host, file, &folder, &base);
+	int folder = -1, failed, err, rc = open_folder(host, file, &folder, &base);
 
 	if (rc)
 		return named(host, rc == SKP_ENO ? SKP_EIO : rc, file);
 	beside = fl_format(".%s.sk-new", base);
-	if (write_beside(folder, beside, text, len, old) < 0 ||
-	    renameat(folder, beside, folder, base) < 0 || fsync(folder) < 0)
+	failed = write_beside(folder, beside, text, len, old);
+	if (!failed && (failed = renameat(folder, beside, folder, base)) < 0) {
+		err = errno;
+		(void)unlinkat(folder, beside, 0);
+		errno = err;
+	}
+	if (failed || fsync(folder) < 0)
 		rc = host->error(host, SKP_EIO, "cannot write %s: %s", host->name(host, file),
 		                 strerror(errno));
 	(void)close(folder);
