@@ -175,26 +175,30 @@ static int make_note(struct job *j)
 	return rc;
 }
 
-/* What the note says is removed when it is what we make; folders as in open_folder. */
-static void sweep_temp(struct conf *c, const char *path)
+/* What the note says is removed when it is what we make; folders as in open_folder.  False: the
+ * system does not let us. */
+static bool sweep_temp(struct conf *c, const char *path)
 {
 	const char *base = strrchr(path, '/');
 	struct stat st;
+	bool stays = false;
 	int dir;
 
 	if (path[0] != '/' || strncmp(base + 1, CONF_TEMP_PREFIX, strlen(CONF_TEMP_PREFIX)) != 0 ||
 	    open_folder(c, path, NULL, &dir))
-		return;
+		return true;
 	if (fstatat(dir, base + 1, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)))
-		(void)unlinkat(dir, base + 1, 0);
+		stays = unlinkat(dir, base + 1, 0) < 0 && errno != ENOENT;
 	(void)close(dir);
+	return !stays;
 }
 
 static void sweep_note(struct conf *c, int folder, const char *name)
 {
 	int fd = openat(folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	char path[8192];
+	bool gone = true;
 	ssize_t n;
 
 	if (fd < 0)
@@ -203,9 +207,10 @@ static void sweep_note(struct conf *c, int folder, const char *name)
 		n = read(fd, path, sizeof path - 1);
 		if (n > 0) {
 			path[n] = '\0';
-			sweep_temp(c, path);
+			gone = sweep_temp(c, path);
 		}
-		(void)unlinkat(folder, name, 0);
+		if (gone)
+			(void)unlinkat(folder, name, 0);
 	}
 	(void)close(fd);
 }
@@ -388,11 +393,13 @@ static int begin(struct conf *c, const char *path, const struct conf_meta *meta,
 
 static void end(struct job *j)
 {
+	bool stays = false;
+
 	if (j->made) {
-		(void)unlinkat(j->dir, j->temp, 0);
+		stays = unlinkat(j->dir, j->temp, 0) < 0 && errno != ENOENT;
 		sync_folder(j->dir); /* the note goes after what it tells of */
 	}
-	if (j->note_path)
+	if (j->note_path && !stays)
 		(void)unlink(j->note_path);
 	free(j->note_path);
 	if (j->note >= 0)
