@@ -242,10 +242,10 @@ int sk_partial_tracked(struct sk_worker *w, const struct sk_task *t, const char 
 	size_t len = strlen(path);
 	int rc;
 
-	(void)pthread_mutex_lock(&w->scan->index_lock);
+	(void)pthread_mutex_lock(&w->scan->late_lock);
 	rc = sp->index ? 0 : read_late(w->scan, sp);
 	w->scan->retreat |= rc != 0;
-	(void)pthread_mutex_unlock(&w->scan->index_lock);
+	(void)pthread_mutex_unlock(&w->scan->late_lock);
 	if (rc)
 		return rc;
 	*lo = *hi = sk_index_lower(sp->index, path, len);

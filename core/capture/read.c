@@ -106,8 +106,8 @@ static int read_link(struct sk_worker *w, int dirfd, const char *path, struct sk
 }
 
 /* One try.  SK_EBUSY: it changed meanwhile. */
-static int read_once(struct sk_worker *w, int fd, const struct stat *st, struct sk_node *node,
-                     const struct sk_oid *known)
+static int read_once(struct sk_worker *w, int fd, const char *path, const struct stat *st,
+                     struct sk_node *node, const struct sk_oid *known)
 {
 	size_t size = (size_t)st->st_size;
 	struct sk_packer *packer = w->scan->opts->packer;
@@ -117,7 +117,7 @@ static int read_once(struct sk_worker *w, int fd, const struct stat *st, struct 
 	if (st->st_size > (off_t)SK_READ_MAX) {
 		rc = sk_hash_fd(fd, (uint64_t)st->st_size, &node->oid);
 		if (!rc && packer && !(known && sk_oid_eq(known, &node->oid)))
-			rc = sk_packer_add_fd(packer, fd, (uint64_t)st->st_size, &node->oid);
+			rc = sk_scan_keep_large(w, fd, (uint64_t)st->st_size, path, &node->oid);
 		return rc == SK_ENO ? SK_EBUSY : rc;
 	}
 	if (lseek(fd, 0, SEEK_SET) < 0)
@@ -146,7 +146,7 @@ static int read_file(struct sk_worker *w, int fd, const char *path, struct sk_no
 			return skip_file(w, path, CHANGED);
 		sk_stat_from(&first, &st);
 		errno = 0;
-		rc = read_once(w, fd, &st, node, known);
+		rc = read_once(w, fd, path, &st, node, known);
 		if (rc == SK_EIO && errno && errno != ENOSPC && errno != EROFS && errno != ENOMEM &&
 		    errno != EDQUOT)
 			return skip_errno(w, path, errno);

@@ -397,12 +397,13 @@ static void scan_close(struct sk_scan *scan)
 		free(sp);
 	}
 	sk_oidset_free(&scan->held);
+	sk_entries_free(&scan->kept);
 	if (scan->old_meta)
 		sk_meta_clear(scan->old_meta);
 	free(scan->old_meta);
 	sk_rules_close(scan);
 	sk_snapshot_free(scan->snap);
-	(void)pthread_mutex_destroy(&scan->index_lock);
+	(void)pthread_mutex_destroy(&scan->late_lock);
 	(void)pthread_mutex_destroy(&scan->lock);
 	(void)pthread_cond_destroy(&scan->work);
 }
@@ -450,7 +451,7 @@ static int scan_once(const struct sk_repo *repo, const struct sk_scan_opts *opts
 	scan->repo = repo;
 	scan->opts = opts;
 	scan->plain = plain;
-	(void)pthread_mutex_init(&scan->index_lock, NULL);
+	(void)pthread_mutex_init(&scan->late_lock, NULL);
 	(void)pthread_mutex_init(&scan->lock, NULL);
 	(void)pthread_cond_init(&scan->work, NULL);
 	rc = run(scan);

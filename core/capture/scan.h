@@ -17,6 +17,7 @@
 #include "capture/state.h"
 #include "repo/ignore.h"
 #include "repo/index.h"
+#include "store/entry.h"
 #include "store/oidset.h"
 
 enum {                         /* kept in sk_node.flags during a scan only */
@@ -78,7 +79,7 @@ struct sk_scan {
 	bool lazy; /* git's index is that of the state: it is read only for what the state lacks */
 	struct sk_meta *old_meta;      /* of a lazy scan: the metadata of the state's entry */
 	const struct sk_strv *changed; /* of a partial scan; NULL: all is looked at */
-	pthread_mutex_t index_lock;    /* of reading the index late */
+	pthread_mutex_t late_lock;     /* of what is read late: the index, `kept` */
 	size_t gone, barren;           /* folders and files to be left out: see finish.c */
 	size_t virtuals;
 	uint32_t perms[3]
@@ -92,6 +93,8 @@ struct sk_scan {
 	struct sk_space *spaces;
 	struct sk_oidset held; /* trees of the outer index, once held.c was asked */
 	bool held_loaded;
+	struct sk_entries kept; /* the newest entries, once held.c was asked */
+	bool kept_loaded;
 
 	atomic_size_t looked_at; /* files, by the hundreds, for people who wait */
 	size_t expected;         /* how many there were last time; 0: not known */
@@ -229,6 +232,11 @@ int sk_virtual(struct sk_worker *w, const struct sk_task *task, const struct sk_
  * node becomes the gitlink, or is marked gone when there is no commit to link to, a space is added
  * and its root pushed, and *is set.  `git`: it has a .git; `any`: it has anything. */
 int sk_nested_open(struct sk_worker *w, struct sk_task *task, bool git, bool any, bool *is);
+
+/* held.c: stores a content too large for memory, read from `fd`, whose id is `oid`; SK_ENO when it
+ * is not that any more. */
+int sk_scan_keep_large(struct sk_worker *w, int fd, uint64_t size, const char *path,
+                       const struct sk_oid *oid);
 
 /* finish.c: empty folders, tree ids, attributes; single thread, bottom up. */
 int sk_scan_finish(struct sk_scan *scan);

@@ -176,7 +176,7 @@ int sk_packer_add(struct sk_packer *p, enum sk_object_type type, const void *dat
 	bool have = false;
 	int rc;
 
-	if (p->wary && len <= SK_WARY_MAX)
+	if (p->wary)
 		return sk_packer_put(p, type, data, len, out);
 	sk_hash_object(type, data, len, &oid);
 	rc = sk_packer_rely(p, &oid, &have);
@@ -219,13 +219,18 @@ int sk_packer_add_fd(struct sk_packer *p, int fd, uint64_t size, struct sk_oid *
 	bool have = false;
 	int rc = sk_hash_fd(fd, size, &oid);
 
-	if (!rc)
+	if (!rc && !p->wary)
 		rc = sk_packer_rely(p, &oid, &have);
 	if (!rc && !have)
-		rc = sk_pack_stream(p, fd, size, &oid);
+		rc = sk_packer_put_fd(p, fd, size, &oid);
 	if (!rc)
 		*out = oid;
 	return rc;
+}
+
+int sk_packer_put_fd(struct sk_packer *p, int fd, uint64_t size, const struct sk_oid *oid)
+{
+	return locked_in_pack(p, oid) ? 0 : sk_pack_stream(p, fd, size, oid);
 }
 
 size_t sk_packer_count(const struct sk_packer *p)

@@ -31,14 +31,11 @@ int sk_packer_aside(struct sk_packer *p, const char *objects);
  * have looked at the refs already, and deletes what they did not reach then, after the recheck.
  * So it is from the start while gc.pid is there. */
 void sk_packer_alone(struct sk_packer *p);
-/* From now on sk_packer_add writes anew what the repository has, up to SK_WARY_MAX bytes.  A
+/* From now on sk_packer_add and _add_fd write anew what only the repository has.  A
  * `git repack -ad` under way, which leaves no gc.pid, takes away at its end what nothing reached
  * when it began: that may be after the recheck, whatever refs were made in between.  So only what
- * a ref or an index reaches is to be relied on, and that the caller asks sk_packer_rely for.
- * Larger ones are trusted to the recheck: a disk is not to be filled by one file that goes to and
- * fro between two contents. */
+ * a ref or an index reaches is to be relied on, and that the caller asks sk_packer_rely for. */
 void sk_packer_wary(struct sk_packer *p);
-#define SK_WARY_MAX (1u << 20)
 /* Whether objects are known that the repository has, but not whole: those are written anew. */
 bool sk_packer_mends(const struct sk_packer *p);
 /* Adds one object unless this pack or the repository (sk_packer_wary) has it already.  Thread-safe.
@@ -51,6 +48,9 @@ int sk_packer_put(struct sk_packer *p, enum sk_object_type type, const void *dat
 /* Adds a blob of `size` bytes read from `fd` from its start, in bounded memory.  SK_ENO when the
  * file turned out shorter or longer (nothing is then added).  Thread-safe, one at a time. */
 int sk_packer_add_fd(struct sk_packer *p, int fd, uint64_t size, struct sk_oid *out);
+/* The same, of the id that sk_hash_fd found, and whatever the repository has; SK_ENO when it is not
+ * that any more. */
+int sk_packer_put_fd(struct sk_packer *p, int fd, uint64_t size, const struct sk_oid *oid);
 
 /* Whether this pack or the repository has the object.  One that only the repository has is noted,
  * for sk_packer_recheck.  Thread-safe. */

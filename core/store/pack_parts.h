@@ -44,7 +44,7 @@ bool sk_pack_has(const struct sk_packer *p, const struct sk_oid *oid);
 int sk_pack_append(struct sk_packer *p, enum sk_object_type type, const void *data, size_t len,
                    const struct sk_oid *oid);
 /* The same of a blob read from `fd`; SK_ENO when it is not `want` any more, and then nothing is
- * added. */
+ * added.  One at a time. */
 int sk_pack_stream(struct sk_packer *p, int fd, uint64_t size, const struct sk_oid *want);
 /* Puts header and trailer in place and syncs the file; `sum` is the trailer. */
 int sk_pack_finish(struct sk_packer *p, struct sk_oid *sum);

@@ -259,6 +259,10 @@ static int append_stream(struct sk_packer *p, struct stream *s, int fd, uint64_t
 	int rc;
 
 	(void)pthread_mutex_lock(&p->lock);
+	if (sk_pack_has(p, want)) { /* the same content elsewhere, read by another thread */
+		(void)pthread_mutex_unlock(&p->lock);
+		return 0;
+	}
 	rc = usable(p);
 	if (!rc)
 		rc = grow(p);

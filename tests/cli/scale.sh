@@ -82,15 +82,15 @@ t_a_repack_at_the_same_time() {
 	local gone old now
 	enabled
 	mkdir odd && echo once >odd/file && chmod 600 odd/file
-	echo other >src/b.txt && ln -s other link
+	echo other >src/b.txt && ln -s other link && seq 400000 >large
 	gone=$(git sk backup)
-	rm -r odd link && echo between >src/b.txt
+	rm -r odd link && echo between >src/b.txt && seq 400001 >large
 	git sk backup -q >/dev/null
 	git update-ref -d "refs/sk/backup/$gone" && git update-ref -d "refs/sk/meta/backup/$gone"
 	for old in .git/objects/pack/pack-*.pack; do echo "${old%.pack}"; done >../packs
 	git pack-objects -q --all --reflog --indexed-objects --honor-pack-keep ../new </dev/null >/dev/null
 	mkdir odd && echo once >odd/file && chmod 600 odd/file
-	echo other >src/b.txt && ln -s other link
+	echo other >src/b.txt && ln -s other link && seq 400000 >large
 	now=$(SK_TEST_NOW=$((SK_TEST_NOW + 60)) git sk backup)
 	mv ../new-* .git/objects/pack/
 	while read -r old; do rm -f "$old".*; done <../packs
@@ -98,6 +98,22 @@ t_a_repack_at_the_same_time() {
 	whole
 	git sk verify
 	eq "$(git sk cat "$now" odd/file) $(git sk cat "$now" src/b.txt) $(git sk cat "$now" link)" "once other other"
+	eq "$(git sk cat "$now" large | sha1sum)" "$(seq 400000 | sha1sum)"
+}
+
+t_a_large_file_that_comes_and_goes() {
+	local bytes
+	enabled
+	seq 400000 >large && git sk backup -q >/dev/null
+	seq 400001 >large && git sk backup -q >/dev/null
+	seq 400000 >large && git sk backup -q >/dev/null # an entry has it: it is not written again
+	bytes=$(git sk show --json latest | sed -n 's/.*"bytes": *\([0-9]*\).*/\1/p' | head -n 1)
+	[ "$bytes" -lt 10000 ] || die "$bytes bytes"
+	mkdir elsewhere && seq 400000 >elsewhere/large && seq 400000 >elsewhere/again # it, where none had it
+	git sk backup -q >/dev/null
+	git sk verify
+	eq "$(git sk cat latest elsewhere/large | sha1sum)" "$(seq 400000 | sha1sum)"
+	whole
 }
 
 t_refs_changed_behind_our_back() {

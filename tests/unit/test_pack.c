@@ -2,6 +2,7 @@
 #include "unit/scratch.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 
 #include "store/pack.h"
 
@@ -166,33 +167,32 @@ static void pack_gone_meanwhile(void **state)
 /* A repack that began before takes what nothing reached, after the recheck. */
 static void wary_of_what_nothing_reaches(void **state)
 {
-	char *large = malloc(SK_WARY_MAX + 1);
 	struct sk_packer *p = NULL;
 	struct sk_repo *repo;
 	struct sk_oid once, kept, big;
+	struct stat st;
+	int fd;
 	bool have = false;
 
 	(void)state;
 	scratch_open();
 	repo = open_repo();
-	sh("cd w && seq 400000 | head -c %u >../large && git hash-object -w ../large && "
-	   "echo once | git hash-object -w --stdin",
-	   SK_WARY_MAX + 1);
-	assert_non_null(large);
-	FILE *f = fopen("large", "r");
-	assert_non_null(f);
-	assert_int_equal(fread(large, 1, SK_WARY_MAX + 1, f), SK_WARY_MAX + 1);
-	(void)fclose(f);
+	sh("cd w && seq 400000 >../large && git hash-object -w ../large && "
+	   "echo once | git hash-object -w --stdin");
+	fd = open("large", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
 	assert_int_equal(sk_packer_new(repo, &p), 0);
 	sk_packer_wary(p);
 	assert_true(sk_oid_parse(sh("git -C w rev-parse HEAD:f"), &kept));
 	assert_int_equal(sk_packer_rely(p, &kept, &have), 0);
 	assert_true(have);
-	assert_int_equal(sk_packer_add(p, SK_OBJ_BLOB, large, SK_WARY_MAX + 1, &big), 0);
 	assert_int_equal(sk_packer_count(p), 0);
-	add(p, "once\n", &once);
-	add(p, "once\n", &once);
+	assert_int_equal(sk_packer_add_fd(p, fd, (uint64_t)st.st_size, &big), 0);
+	assert_int_equal(sk_packer_add_fd(p, fd, (uint64_t)st.st_size, &big), 0);
 	assert_int_equal(sk_packer_count(p), 1);
+	add(p, "once\n", &once);
+	add(p, "once\n", &once);
+	assert_int_equal(sk_packer_count(p), 2);
 	assert_int_equal(sk_packer_commit(p), 0);
 	sh("cd w && rm -f .git/objects/%.2s/%s", sk_oid_str(&once), sk_oid_str(&once) + 2);
 	assert_int_equal(sk_packer_recheck(p), 0);
@@ -200,7 +200,59 @@ static void wary_of_what_nothing_reaches(void **state)
 	sk_packer_free(p);
 	sk_repo_close(repo);
 	scratch_close();
-	free(large);
+	(void)close(fd);
+}
+
+struct reader {
+	struct sk_packer *p;
+	int fd;
+	uint64_t size;
+	pthread_barrier_t *start;
+};
+
+static void *read_it(void *arg)
+{
+	struct reader *r = arg;
+	struct sk_oid oid;
+
+	(void)pthread_barrier_wait(r->start);
+	return (void *)(intptr_t)sk_packer_add_fd(r->p, r->fd, r->size, &oid);
+}
+
+/* Files of the same large content, met by several threads at once: it is in the pack once. */
+static void the_same_at_the_same_time(void **state)
+{
+	pthread_barrier_t start;
+	pthread_t thread[4];
+	struct reader r = { .start = &start };
+	struct sk_repo *repo;
+	struct stat st;
+
+	(void)state;
+	scratch_open();
+	repo = open_repo();
+	sh("seq 400000 >large");
+	r.fd = open("large", O_RDONLY | O_CLOEXEC);
+	assert_true(r.fd >= 0 && fstat(r.fd, &st) == 0);
+	r.size = (uint64_t)st.st_size;
+	assert_int_equal(sk_packer_new(repo, &r.p), 0);
+	assert_int_equal(pthread_barrier_init(&start, NULL, 4), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, read_it, &r), 0);
+	for (int i = 0; i < 4; i++) {
+		void *rc;
+
+		assert_int_equal(pthread_join(thread[i], &rc), 0);
+		assert_null(rc);
+	}
+	assert_int_equal(sk_packer_count(r.p), 1);
+	assert_int_equal(sk_packer_commit(r.p), 0);
+	sh("git -C w fsck --full --strict --no-dangling --no-progress");
+	sk_packer_free(r.p);
+	(void)pthread_barrier_destroy(&start);
+	(void)close(r.fd);
+	sk_repo_close(repo);
+	scratch_close();
 }
 
 static void sweeps_what_the_dead_left(void **state)
@@ -233,6 +285,7 @@ int main(void)
 		cmocka_unit_test(pack_gone_meanwhile),
 		cmocka_unit_test(sweeps_what_the_dead_left),
 		cmocka_unit_test(wary_of_what_nothing_reaches),
+		cmocka_unit_test(the_same_at_the_same_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
